@@ -1,0 +1,40 @@
+"""The errors of the package, in one place. All derive from `NasSurgeryError`."""
+
+from nas_surgery.network.errors import ModelFileError, NasSurgeryError, NetworkError
+
+
+class OperationError(NasSurgeryError):
+    """An operation does not fit the network; names operation, layer and rule."""
+
+
+class SpecError(NasSurgeryError):
+    """A spec cannot be read or holds a wrong key or value; names file, key and rule."""
+
+
+class DataError(NasSurgeryError):
+    """Data cannot be loaded or used; names the source and the rule."""
+
+
+class BackendError(NasSurgeryError):
+    """A backend cannot do what is asked; says which one can, where one can."""
+
+
+class PluginError(NasSurgeryError):
+    """A plugin cannot be loaded or used; names the plugin and the reason."""
+
+
+class RunError(NasSurgeryError):
+    """A run cannot start, or ended without a valid network."""
+
+
+__all__ = [
+    "BackendError",
+    "DataError",
+    "ModelFileError",
+    "NasSurgeryError",
+    "NetworkError",
+    "OperationError",
+    "PluginError",
+    "RunError",
+    "SpecError",
+]

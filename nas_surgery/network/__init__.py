@@ -1,0 +1,47 @@
+"""The topology IR: layers, networks, shapes, validity rules, the NumPy forward pass and storage."""
+
+from nas_surgery.network.activations import ACTIVATIONS
+from nas_surgery.network.arrays import Array, Shape, frozen_array, own
+from nas_surgery.network.errors import ModelFileError, NasSurgeryError, NetworkError
+from nas_surgery.network.groups import Group, Reader, linear_layer
+from nas_surgery.network.initializers import INITIALIZERS
+from nas_surgery.network.keyed import keyed_generator
+from nas_surgery.network.layers import (
+    LAYERS,
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Normalize,
+    Passes,
+)
+from nas_surgery.network.network import Network
+from nas_surgery.network.rules import check_finite, is_finite
+
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALIZERS",
+    "LAYERS",
+    "Activation",
+    "Array",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Group",
+    "Layer",
+    "ModelFileError",
+    "NasSurgeryError",
+    "Network",
+    "NetworkError",
+    "Normalize",
+    "Passes",
+    "Reader",
+    "Shape",
+    "check_finite",
+    "frozen_array",
+    "is_finite",
+    "keyed_generator",
+    "linear_layer",
+    "own",
+]

@@ -1,0 +1,191 @@
+"""`Network`: the topology IR. `Network.forward` in NumPy defines what a network means."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from nas_surgery.network.arrays import FLOATS, Array, Shape
+from nas_surgery.network.errors import NetworkError
+from nas_surgery.network.groups import Group, channel_groups
+from nas_surgery.network.initializers import INITIALIZERS
+from nas_surgery.network.keyed import keyed_generator
+from nas_surgery.network.layers import Activation, Dense, Dropout, Flatten, Layer
+from nas_surgery.network.rules import check_structure, infer_shapes
+from nas_surgery.network.summary import summary_table
+
+
+def _shape(value: Any) -> Shape:
+    items = (value,) if isinstance(value, int | np.integer) else tuple(value)
+    return tuple(int(i) if isinstance(i, np.integer) else i for i in items)
+
+
+@attrs.frozen(eq=False)
+class Network:
+    """An immutable chain of layers.
+
+    input_shape: shape of one sample, without the batch axis. layers: see `nas_surgery.network.layers`.
+    Raises NetworkError if the layers do not fit each other.
+    """
+
+    input_shape: Shape = attrs.field(converter=_shape)
+    layers: tuple[Layer, ...] = attrs.field(converter=tuple)
+
+    def __attrs_post_init__(self) -> None:
+        check_structure(self)
+
+    @classmethod
+    def dense(
+        cls,
+        input_shape: int | Sequence[int],
+        hidden: Sequence[int] = (10,),
+        outputs: int = 10,
+        activation: str = "relu",
+        *,
+        seed: int = 0,
+        initializer: str = "glorot_uniform",
+        preprocessing: Iterable[Layer] = (),
+        dropout: float = 0.0,
+        dtype: DTypeLike = np.float32,
+    ) -> "Network":
+        """A multilayer perceptron: `hidden` layers with `activation`, then `outputs` logits.
+
+        Biases start at zero; kernels come from `initializer` with a draw keyed by `seed` and layer.
+        """
+        if initializer not in INITIALIZERS:
+            known = ", ".join(INITIALIZERS)
+            raise NetworkError(f"initializer {initializer!r} is not one of {known}")
+        shape, layers = _shape(input_shape), list(preprocessing)
+        if len(shape) > 1:
+            layers.append(Flatten())
+        sizes = [int(np.prod(shape)), *hidden, outputs]
+        _check_sizes(sizes)
+        for i, (fan_in, units) in enumerate(zip(sizes, sizes[1:], strict=False)):
+            kernel = INITIALIZERS[initializer](keyed_generator(seed, "init", i), fan_in, units)
+            layers.append(Dense(kernel.astype(dtype), np.zeros(units, dtype)))
+            if i < len(hidden):
+                layers.append(Activation(activation))
+                layers.extend([Dropout(dropout)] if dropout else [])
+        return cls(shape, tuple(layers)).astype(dtype)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Shape of one sample before every layer, and behind the last one."""
+        return infer_shapes(self.input_shape, self.layers)
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.shapes[-1]
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64, the same for every array."""
+        arrays = (array for layer in self.layers for array in layer.arrays().values())
+        return next((array.dtype for array in arrays), FLOATS[0])
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """Number of trainable weights."""
+        return sum(a.size for layer in self.layers for a in layer.parameters().values())
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of the linear layers for one sample, forwards."""
+        return sum(
+            layer.macs(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)
+        )
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Widths of the hidden linear layers."""
+        return tuple(group.size for group in self.groups())
+
+    @property
+    def prefix(self) -> int:
+        """Number of leading layers without trainable weights; their output never changes."""
+        for address, layer in enumerate(self.layers):
+            if layer.trainable or isinstance(layer, Dropout):
+                return address
+        return len(self.layers)
+
+    def groups(self) -> tuple[Group, ...]:
+        """The channel groups that surgery may change, from the input to the output."""
+        return channel_groups(self)
+
+    def forward(self, x: ArrayLike, start: int = 0, stop: int | None = None) -> Array:
+        """Logits (N, outputs) of a batch `x` of shape (N, *input_shape).
+
+        With `start` or `stop`, only those layers run: `x` is then what enters layer `start`. Raises
+        NetworkError if the shape of a sample is not the one expected there.
+        """
+        values = np.asarray(x)
+        if values.ndim == 0 or values.shape[1:] != self.shapes[start]:
+            raise NetworkError(
+                f"inputs of shape (N, {', '.join(map(str, self.shapes[start]))}) are expected,"
+                f" got {values.shape}"
+            )
+        values = values.astype(self.dtype, copy=False)
+        for layer in self.layers[start:stop]:
+            values = layer.forward(values)
+        return values
+
+    def replace(self, changes: Mapping[int, Sequence[Layer]]) -> "Network":
+        """The network with each addressed layer replaced by a sequence of layers; the rest is shared."""
+        layers: list[Layer] = []
+        for address, layer in enumerate(self.layers):
+            layers.extend(changes.get(address, (layer,)))
+        return Network(self.input_shape, tuple(layers))
+
+    def astype(self, dtype: DTypeLike) -> "Network":
+        """The same network with float32 or float64 arrays."""
+        wanted = np.dtype(dtype)
+        if wanted not in FLOATS:
+            raise NetworkError(f"a network is float32 or float64, not {wanted}")
+        if self.dtype == wanted:
+            return self
+        return Network(self.input_shape, tuple(_cast(layer, wanted) for layer in self.layers))
+
+    def equals(self, other: "Network") -> bool:
+        """Whether both have the same structure and bit-identical arrays."""
+        return (
+            self.input_shape == other.input_shape
+            and len(self.layers) == len(other.layers)
+            and all(_same(a, b) for a, b in zip(self.layers, other.layers, strict=True))
+        )
+
+    def summary(self) -> str:
+        """A table of addresses, layers, shapes, parameters and multiply-accumulates."""
+        return summary_table(self)
+
+    def __repr__(self) -> str:
+        widths = "-".join(map(str, (*self.input_shape, *self.hidden, *self.output_shape)))
+        return f"<Network {widths}, {self.parameter_count:,} parameters, {self.dtype}>"
+
+
+def _check_sizes(sizes: Sequence[int]) -> None:
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise NetworkError(f"layer sizes must be positive whole numbers, got {size!r}")
+
+
+def _cast(layer: Layer, dtype: np.dtype[Any]) -> Layer:
+    arrays = {name: array.astype(dtype) for name, array in layer.arrays().items()}
+    return attrs.evolve(layer, **arrays) if arrays else layer  # type: ignore[misc]
+
+
+def _same(a: Layer, b: Layer) -> bool:
+    if a is b:
+        return True
+    left, right = a.arrays(), b.arrays()
+    return (
+        type(a) is type(b)
+        and a.config() == b.config()
+        and left.keys() == right.keys()
+        and all(
+            left[k].dtype == right[k].dtype and left[k].tobytes() == right[k].tobytes()
+            for k in left
+        )
+    )

@@ -1,0 +1,80 @@
+"""The validity rules of a network, in one place; they run whenever a network is constructed."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas_surgery.network.arrays import Shape
+from nas_surgery.network.errors import NetworkError
+from nas_surgery.network.layers import Dense, Layer, Normalize
+
+if TYPE_CHECKING:
+    from nas_surgery.network.network import Network
+
+
+def infer_shapes(input_shape: Shape, layers: tuple[Layer, ...]) -> tuple[Shape, ...]:
+    """Shapes of one sample before every layer and behind the last; NetworkError where one does not fit."""
+    shapes = [input_shape]
+    for address, layer in enumerate(layers):
+        try:
+            shapes.append(layer.output_shape(shapes[-1]))
+        except NetworkError as error:
+            raise NetworkError(f"layer {address}: {error}") from None
+    return tuple(shapes)
+
+
+def check_structure(network: "Network") -> None:
+    """Raise NetworkError unless shapes, dtypes and the order of layers are valid."""
+    _check_input_shape(network.input_shape)
+    _check_layer_types(network.layers)
+    _check_one_dtype(network.layers)
+    _check_normalize_first(network.layers)
+    if not any(isinstance(layer, Dense) for layer in network.layers):
+        raise NetworkError("a network needs at least one linear layer, got none")
+    if len(network.output_shape) != 1:
+        raise NetworkError(
+            f"the output must be one vector of logits, got shape {network.output_shape};"
+            " is a Flatten missing?"
+        )
+
+
+def check_finite(network: "Network") -> None:
+    """Raise NetworkError if a weight is NaN or infinite."""
+    for address, layer in enumerate(network.layers):
+        for name, array in layer.arrays().items():
+            if not np.isfinite(array).all():
+                raise NetworkError(f"layer {address}: {name} holds NaN or infinite values")
+
+
+def is_finite(network: "Network") -> bool:
+    """Whether every weight is finite."""
+    arrays = (array for layer in network.layers for array in layer.arrays().values())
+    return all(bool(np.isfinite(array).all()) for array in arrays)
+
+
+def _check_input_shape(shape: Shape) -> None:
+    if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise NetworkError(f"input_shape must hold positive whole numbers, got {shape}")
+
+
+def _check_layer_types(layers: tuple[Layer, ...]) -> None:
+    for address, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise NetworkError(f"layer {address}: a layer is needed, got {type(layer).__name__}")
+
+
+def _check_one_dtype(layers: tuple[Layer, ...]) -> None:
+    seen: dict[str, str] = {}
+    for address, layer in enumerate(layers):
+        for name, array in layer.arrays().items():
+            seen.setdefault(str(array.dtype), f"layer {address}: {name}")
+    if len(seen) > 1:
+        places = " but ".join(f"{place} is {dtype}" for dtype, place in seen.items())
+        raise NetworkError(f"one dtype per network: {places}")
+
+
+def _check_normalize_first(layers: tuple[Layer, ...]) -> None:
+    linear = next((i for i, layer in enumerate(layers) if isinstance(layer, Dense)), len(layers))
+    for address, layer in enumerate(layers):
+        if isinstance(layer, Normalize) and address > linear:
+            raise NetworkError(f"layer {address}: Normalize must stand before every linear layer")

@@ -1,0 +1,27 @@
+"""The built-in operations: one surgery, one file, one class."""
+
+from nas_surgery.operations.add_layer import AddLayer
+from nas_surgery.operations.add_neurons import AddNeurons
+from nas_surgery.operations.base import Context, Operation, Proposal
+from nas_surgery.operations.identity import Identity
+from nas_surgery.operations.remove_layer import RemoveLayer
+from nas_surgery.operations.remove_neurons import RemoveNeurons
+from nas_surgery.operations.truncated_svd import TruncatedSVD
+
+OPERATIONS: dict[str, type[Operation]] = {
+    operation.name: operation
+    for operation in (Identity, AddNeurons, AddLayer, RemoveNeurons, RemoveLayer, TruncatedSVD)
+}
+
+__all__ = [
+    "OPERATIONS",
+    "AddLayer",
+    "AddNeurons",
+    "Context",
+    "Identity",
+    "Operation",
+    "Proposal",
+    "RemoveLayer",
+    "RemoveNeurons",
+    "TruncatedSVD",
+]

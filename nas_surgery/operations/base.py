@@ -1,0 +1,133 @@
+"""What an operation is: data that can be applied to a network, proposed for one, and written as JSON."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nas_surgery.analysis import Analysis
+from nas_surgery.errors import OperationError
+from nas_surgery.network import Array, Group, Network, keyed_generator, linear_layer
+from nas_surgery.surgery import Surgery
+
+
+@attrs.frozen(eq=False)
+class Context:
+    """What an operation may use besides the network: keyed randomness, and a probe batch or None.
+
+    probe: (N, *input_shape) raw inputs.
+    """
+
+    seed: int = 0
+    key: tuple[int, ...] = ()
+    probe: Array | None = None
+
+    def generator(self) -> np.random.Generator:
+        """The generator that belongs to this one application."""
+        return keyed_generator(self.seed, "surgery", *self.key)
+
+
+@attrs.frozen
+class Operation(ABC):
+    """One surgery with its arguments. Subclasses are frozen attrs classes with JSON fields.
+
+    name: how specs, journals and the command line call it. retraining: multiplier of the batches
+    that a candidate trains before it is judged (appendix of the paper).
+    """
+
+    name: ClassVar[str]
+    retraining: ClassVar[int] = 1
+
+    @abstractmethod
+    def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
+        """The edited network and what it promises; OperationError where the arguments do not fit."""
+
+    @classmethod
+    def propose(cls, network: Network, analysis: Analysis) -> "list[Proposal]":
+        """What this operation would do to the network, each with its first-order score."""
+        return []
+
+    def parameters_after(self, network: Network) -> int:
+        """Parameter count of the edited network; overridden where it is known without surgery."""
+        return self.apply(network).network.parameter_count
+
+    def __call__(self, network: Network, *, seed: int = 0, probe: ArrayLike | None = None) -> Network:
+        """Apply to the network and return the edited one."""
+        batch = None if probe is None else np.asarray(probe)
+        return self.apply(network, Context(seed, probe=batch)).network
+
+    def to_json(self) -> dict[str, Any]:
+        """Name and fields that are set, as JSON values."""
+        fields = attrs.asdict(self, recurse=False, filter=lambda _, value: value is not None)
+        return {"name": self.name, **fields}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Construct from named arguments; OperationError names the argument that is wrong."""
+        known = [field.name for field in attrs.fields(cls)]
+        for name in fields:
+            if name not in known:
+                raise OperationError(
+                    f"{cls.name}: unknown argument {name!r}; it takes {', '.join(known) or 'none'}"
+                )
+        try:
+            return cls(**fields)
+        except (TypeError, ValueError) as error:
+            raise OperationError(f"{cls.name}: {_first_line(error)}") from None
+
+    def describe(self) -> str:
+        """Such as `add_neurons(layer=1, count=2)`, leaving out what is at its default."""
+        shown = {
+            field.name: getattr(self, field.name)
+            for field in attrs.fields(type(self))
+            if getattr(self, field.name) != field.default
+        }
+        return f"{self.name}({', '.join(f'{k}={v}' for k, v in shown.items())})" if shown else self.name
+
+    def group(self, network: Network, layer: int) -> Group:
+        """The channel group that the hidden linear layer at address `layer` writes."""
+        for group in network.groups():
+            if layer in group.writers:
+                return group
+        known = [group.writers[0] for group in network.groups()]
+        raise OperationError(
+            f"{self.name}: layer {layer} is not a hidden linear layer of this network;"
+            f" those are {', '.join(map(str, known)) or 'none'}"
+        )
+
+
+@attrs.frozen
+class Proposal:
+    """An operation, its first-order score (higher is better) and the reason in a few words."""
+
+    operation: Operation
+    score: float
+    reason: str
+
+
+def whole(minimum: int) -> Any:
+    """attrs validator: a whole number (not a bool) of at least `minimum`."""
+
+    def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise ValueError(f"{attribute.name} must be a whole number ≥ {minimum}, got {value!r}")
+
+    return check
+
+
+def width_parameters(network: Network, group: Group, units: int) -> int:
+    """Parameter count of the network once the group has `units` channels."""
+    per_unit = 0
+    for address in group.writers:
+        layer = linear_layer(network.layers[address])
+        per_unit += layer.fan_in + (layer.bias is not None)
+    for reader in group.readers:
+        per_unit += reader.positions * linear_layer(network.layers[reader.address]).units
+    return network.parameter_count + (units - group.size) * per_unit
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

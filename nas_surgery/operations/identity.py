@@ -1,0 +1,27 @@
+"""Leave the network as it is: the control that every other candidate has to beat."""
+
+from typing import ClassVar
+
+import attrs
+
+from nas_surgery.analysis import Analysis
+from nas_surgery.network import Network
+from nas_surgery.operations.base import Context, Operation, Proposal
+from nas_surgery.surgery import Surgery, proved
+
+
+@attrs.frozen
+class Identity(Operation):
+    """No change. Exact."""
+
+    name: ClassVar[str] = "identity"
+
+    def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
+        return Surgery(network, proved("nothing is changed"))
+
+    @classmethod
+    def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:
+        return [Proposal(cls(), 1.0, "the unchanged network competes in every round")]
+
+    def parameters_after(self, network: Network) -> int:
+        return network.parameter_count

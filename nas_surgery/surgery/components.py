@@ -1,0 +1,39 @@
+"""Singular components of a layer with a sign convention."""
+
+import attrs
+import numpy as np
+from scipy import linalg
+
+from nas_surgery.network import Array, Dense
+
+
+@attrs.frozen(eq=False)
+class Components:
+    """W = U diag(S) Vᵀ (eq. 10). left U: (in, k); values S: (k,) descending; right V: (out, k)."""
+
+    left: Array
+    values: Array
+    right: Array
+
+
+def singular_components(layer: Dense, count: int | None = None) -> Components:
+    """The first `count` components of the kernel, in float64.
+
+    Signs are arbitrary in an SVD and ReLU cares. Convention: the component's pre-activation for an
+    input of ones, (Σ_i W V)_j + (b V)_j, is not negative; inputs are mostly non-negative (images in
+    [0, 1], ReLU outputs), so this keeps a component on its active side. More components than the
+    rank bound min(in, out) complete V to an orthonormal basis with zero singular values.
+    """
+    kernel = layer.kernel.astype(np.float64)
+    wanted = min(kernel.shape) if count is None else count
+    complete = wanted > min(kernel.shape)
+    left, values, right_t = linalg.svd(kernel, full_matrices=complete)
+    values = np.pad(values, (0, max(0, wanted - len(values))))
+    signs = _signs(layer, kernel, right_t[:wanted].T)
+    return Components(left[:, :wanted] * signs[: left.shape[1]], values[:wanted], right_t[:wanted].T * signs)
+
+
+def _signs(layer: Dense, kernel: Array, right: Array) -> Array:
+    ones = kernel.sum(axis=0) if layer.bias is None else kernel.sum(axis=0) + layer.bias
+    response = ones @ right
+    return np.where(response < 0, -1.0, 1.0)

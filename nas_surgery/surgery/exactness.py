@@ -1,0 +1,118 @@
+"""What a surgery promises, and the proof of it."""
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from scipy import sparse
+
+from nas_surgery.network import Array, Group, Network, Passes, linear_layer
+
+if TYPE_CHECKING:
+    from nas_surgery.surgery.width import Fresh, Matrix, WidthMap
+
+TOLERANCE = 1e-12
+
+
+class Exactness(Enum):
+    """How far the edited network agrees with the old one."""
+
+    PROVED = "proved"  # equal for every input, up to rounding
+    MEASURED = "measured"  # equal on the probe batch
+    APPROXIMATE = "approximate"
+
+
+@attrs.frozen
+class Promise:
+    """An exactness and the reason for it, in a few words."""
+
+    exactness: Exactness
+    reason: str
+
+    @property
+    def exact(self) -> bool:
+        return self.exactness is Exactness.PROVED
+
+
+def proved(reason: str) -> Promise:
+    return Promise(Exactness.PROVED, reason)
+
+
+def approximate(reason: str) -> Promise:
+    return Promise(Exactness.APPROXIMATE, reason)
+
+
+def promise_of(network: Network, group: Group, change: "WidthMap") -> Promise:
+    """Prove h E D + o = h for every reachable h, and that all passers let E through."""
+    if not _fresh_units_cancel(group, change):
+        return approximate("new units change the output")
+    kind = map_kind(change.old_columns)
+    blocking = next((i for i in group.passers if network.layers[i].passes < kind), None)
+    if blocking is not None:
+        name = getattr(network.layers[blocking], "function", network.layers[blocking].kind)
+        return approximate(f"{name} does not let this change of channels through")
+    if _is_identity(change):
+        return proved("decoding undoes encoding")
+    if kind is Passes.ANY and _is_identity_where_reachable(network, group, change):
+        return proved("the dropped directions are never used")
+    return approximate("channels are lost")
+
+
+def map_kind(matrix: "Matrix") -> Passes:
+    """The weakest kind of channel map that E (n, m) is."""
+    dense_or_sparse = sparse.csc_array(matrix)
+    entries = np.diff(dense_or_sparse.indptr)
+    if np.any(entries != 1) or np.any(dense_or_sparse.data <= 0):
+        return Passes.ANY
+    return Passes.SELECTION if np.all(dense_or_sparse.data == 1) else Passes.MONOMIAL
+
+
+def _is_identity(change: "WidthMap") -> bool:
+    n, m = change.old_columns.shape
+    if m < n or (change.offset is not None and np.any(change.offset)):
+        return False
+    product = change.old_columns @ change.decode[:m]
+    return _near(product, np.eye(n) if isinstance(product, np.ndarray) else sparse.eye_array(n, format="csr"))
+
+
+def _is_identity_where_reachable(network: Network, group: Group, change: "WidthMap") -> bool:
+    """Without an activation between, h = x W + b reaches only the row space of W, shifted by b."""
+    m = change.old_columns.shape[1]
+    for address in group.writers:
+        layer = linear_layer(network.layers[address])
+        kernel = layer.kernel.astype(np.float64)
+        bias = np.zeros(group.size) if layer.bias is None else layer.bias.astype(np.float64)
+        offset = 0.0 if change.offset is None else change.offset
+        again = (kernel @ change.old_columns) @ change.decode[:m]
+        shifted = (bias @ change.old_columns) @ change.decode[:m] + offset
+        if not (_near(again, kernel) and _near(shifted, bias)):
+            return False
+    return True
+
+
+def _fresh_units_cancel(group: Group, change: "WidthMap") -> bool:
+    """Whether what the readers add up over equal new units is zero."""
+    if not change.fresh:
+        return True
+    rows = np.asarray(_dense(change.decode[change.old_columns.shape[1] :]))
+    if not rows.any():
+        return True
+    _, same = np.unique(_unit_table(change.fresh), axis=1, return_inverse=True)
+    totals = np.zeros((int(same.max()) + 1, rows.shape[1]))
+    np.add.at(totals, same.ravel(), rows)
+    return bool(np.abs(totals).max() <= TOLERANCE * np.abs(rows).max())
+
+
+def _unit_table(fresh: "tuple[Fresh, ...]") -> Array:
+    """One column per new unit, with everything that defines it."""
+    return np.concatenate([np.vstack([units.kernel, units.bias]) for units in fresh])
+
+
+def _near(a: "Matrix", b: "Matrix") -> bool:
+    scale = max(1.0, float(abs(b).max()))
+    return bool(abs(a - b).max() <= TOLERANCE * scale)
+
+
+def _dense(matrix: "Matrix") -> Array:
+    return matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)

@@ -1,0 +1,99 @@
+"""Width surgery: replace the channels h (n) of a group by h' (m), for all its layers at once.
+
+    writer:  W' = W E + R,  b' = b E + r        reader:  V' = D V,  c' = c + o V
+
+Cloning, splitting, pruning, SVD projection and new units are each a choice of (E, R, D, o). Every
+linear layer keeps its channels on the last two axes (..., in, out), so the same lines serve all.
+"""
+
+import attrs
+import numpy as np
+from scipy import sparse
+
+from nas_surgery.network import Array, Group, Layer, Network, linear_layer, own
+from nas_surgery.surgery.exactness import promise_of
+from nas_surgery.surgery.result import Surgery
+
+Matrix = Array | sparse.csr_array
+
+
+@attrs.frozen(eq=False)
+class Fresh:
+    """New units of one writer. kernel R: (..., in, k); bias r: (k,)."""
+
+    kernel: Array
+    bias: Array
+
+
+@attrs.frozen(eq=False)
+class WidthMap:
+    """A choice of (E, R, D, o).
+
+    encode E: (n, m), columns of new units are zero and stand last; decode D: (m, n); offset o: (n,)
+    or None for zeros; fresh (R, r): one per writer of the group, or none. E and D are dense or
+    sparse: most maps copy and drop, and then cost next to nothing.
+    """
+
+    encode: Matrix
+    decode: Matrix
+    offset: Array | None = None
+    fresh: tuple[Fresh, ...] = ()
+
+    @property
+    def old_columns(self) -> Matrix:
+        """E without the columns of new units."""
+        new = self.fresh[0].bias.size if self.fresh else 0
+        return self.encode[:, : self.encode.shape[1] - new]
+
+
+def selection(indices: Array, size: int, weights: Array | None = None) -> sparse.csr_array:
+    """E (n, m) with one entry per column: channel `indices[j]` of `size`, times `weights[j]` or 1."""
+    values = np.ones(len(indices)) if weights is None else weights
+    places = (indices, np.arange(len(indices)))
+    return sparse.csr_array((values, places), shape=(size, len(indices)))
+
+
+def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
+    """Apply the map to all writers and readers of the group, in float64, cast once."""
+    replaced: dict[int, tuple[Layer, ...]] = {}
+    for i, address in enumerate(group.writers):
+        fresh = change.fresh[i] if change.fresh else None
+        replaced[address] = (write(network.layers[address], change.encode, fresh),)
+    for reader in group.readers:
+        layer = network.layers[reader.address]
+        replaced[reader.address] = (read(layer, change.decode, change.offset, reader.positions),)
+    return Surgery(network.replace(replaced), promise_of(network, group, change))
+
+
+def write(layer: Layer, encode: Matrix, fresh: Fresh | None = None) -> Layer:
+    """The writer with W' = W E + R, b' = b E + r."""
+    writer = linear_layer(layer)
+    kernel = writer.kernel.astype(np.float64) @ encode
+    bias = None if writer.bias is None else writer.bias.astype(np.float64) @ encode
+    if fresh is not None:
+        count = fresh.bias.size
+        kernel[..., -count:] += fresh.kernel
+        if bias is None and fresh.bias.any():
+            bias = np.zeros(kernel.shape[-1])
+        if bias is not None:
+            bias[-count:] += fresh.bias
+    return _like(writer, kernel, bias)
+
+
+def read(layer: Layer, decode: Matrix, offset: Array | None, positions: int = 1) -> Layer:
+    """The reader with V' = D V, c' = c + o V, at each of its `positions`."""
+    reader = linear_layer(layer)
+    m, n = decode.shape
+    kernel = reader.kernel.astype(np.float64).reshape(positions, n, reader.units)
+    decoded = np.stack([decode @ part for part in kernel]).reshape(positions * m, reader.units)
+    bias = None if reader.bias is None else reader.bias.astype(np.float64)
+    if offset is not None and offset.any():
+        shift = offset @ kernel.sum(axis=0)
+        bias = shift if bias is None else bias + shift
+    return _like(reader, decoded, bias)
+
+
+def _like(layer: Layer, kernel: Array, bias: Array | None) -> Layer:
+    dtype = linear_layer(layer).kernel.dtype
+    held = None if bias is None else own(np.ascontiguousarray(bias, dtype))
+    return attrs.evolve(linear_layer(layer), kernel=own(np.ascontiguousarray(kernel, dtype)), bias=held)
