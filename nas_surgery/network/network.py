@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from nas_surgery.network.arrays import FLOATS, Array, Shape
+from nas_surgery.network.arrays import FLOATS, Array, Shape, own
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.groups import Group, channel_groups
 from nas_surgery.network.initializers import INITIALIZERS
@@ -139,6 +139,25 @@ class Network:
             layers.extend(changes.get(address, (layer,)))
         return Network(self.input_shape, tuple(layers))
 
+    def parameters(self) -> dict[str, Array]:
+        """The trainable arrays by name, such as "layers.2.kernel"."""
+        return {
+            array_name(address, field): array
+            for address, layer in enumerate(self.layers)
+            for field, array in layer.parameters().items()
+        }
+
+    def with_parameters(self, values: Mapping[str, Array]) -> "Network":
+        """The same structure with new trainable arrays, named as in `parameters`; the rest is shared."""
+        changes: dict[int, dict[str, Array]] = {}
+        for name, array in values.items():
+            _, address, field = name.split(".")
+            changes.setdefault(int(address), {})[field] = own(array)
+        layers = list(self.layers)
+        for index, fields in changes.items():
+            layers[index] = attrs.evolve(layers[index], **fields)  # type: ignore[misc]
+        return Network(self.input_shape, tuple(layers))
+
     def astype(self, dtype: DTypeLike) -> "Network":
         """The same network with float32 or float64 arrays."""
         wanted = np.dtype(dtype)
@@ -163,6 +182,11 @@ class Network:
     def __repr__(self) -> str:
         widths = "-".join(map(str, (*self.input_shape, *self.hidden, *self.output_shape)))
         return f"<Network {widths}, {self.parameter_count:,} parameters, {self.dtype}>"
+
+
+def array_name(address: int, field: str) -> str:
+    """Name of a layer's array, in memory and in every file format."""
+    return f"layers.{address}.{field}"
 
 
 def _check_sizes(sizes: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from safetensors.numpy import save
 from nas_surgery.network.arrays import Array, own
 from nas_surgery.network.errors import ModelFileError, NetworkError
 from nas_surgery.network.layers import LAYERS, Layer
-from nas_surgery.network.network import Network
+from nas_surgery.network.network import Network, array_name
 from nas_surgery.network.rules import check_finite
 
 FORMAT_VERSION = 1
@@ -25,11 +25,6 @@ def structure(network: Network) -> dict[str, Any]:
         for layer in network.layers
     ]
     return {"format": FORMAT_VERSION, "input_shape": list(network.input_shape), "layers": layers}
-
-
-def array_name(address: int, field: str) -> str:
-    """Name under which a layer's array is stored, in every format."""
-    return f"layers.{address}.{field}"
 
 
 def named_arrays(network: Network) -> dict[str, Array]:

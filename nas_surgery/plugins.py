@@ -1,0 +1,210 @@
+"""Finding plugins: built-ins, installed distributions, single files. One that fails takes down no other."""
+
+import difflib
+import hashlib
+import importlib.util
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+import pluggy
+
+import nas_surgery.hookspecs as hookspecs
+from nas_surgery.errors import PluginError
+
+KINDS = ("operations", "scores", "strategies", "backends", "datasets")
+BUILTIN = "nas_surgery.builtin"
+
+
+@attrs.frozen
+class PluginInfo:
+    """One plugin: its name, version and origin, what it provides by kind, or why it failed."""
+
+    name: str
+    version: str
+    origin: str
+    provides: Mapping[str, tuple[str, ...]] = attrs.Factory(dict)
+    error: str | None = None
+
+
+class _Manager(pluggy.PluginManager):
+    """Takes every function with the hooks' prefix for a hook, so that a misspelt one is noticed."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        marked = super().parse_hookimpl_opts(plugin, name)
+        if marked is None and name.startswith(f"{hookspecs.PROJECT}_"):
+            return {} if callable(getattr(plugin, name)) else None
+        return marked
+
+
+class Registry:
+    """What all loaded plugins provide, by kind and name."""
+
+    def __init__(self) -> None:
+        self._manager = _Manager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._things: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+        self._owners: dict[tuple[str, str], PluginInfo] = {}
+        self.plugins: list[PluginInfo] = []
+
+    def add(self, module: ModuleType, name: str, version: str, origin: str) -> PluginInfo:
+        """Register one plugin; PluginError says what is wrong with it, and nothing of it stays."""
+        try:
+            self._manager.register(module, name)
+            self._check_hooks(name)
+            provided = self._collect(name)
+        except BaseException as error:
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise PluginError(f"plugin {name}: {_reason(error)}") from error
+        summary = {kind: tuple(things) for kind, things in provided.items() if things}
+        info = PluginInfo(name, version, origin, summary)
+        for kind, things in provided.items():
+            self._things[kind].update(things)
+            self._owners.update({(kind, thing): info for thing in things})
+        self.plugins.append(info)
+        return info
+
+    def get(self, kind: str, name: str) -> Any:
+        """The thing of that kind and name; PluginError names the nearest ones, or how to install it."""
+        things = self._things[kind]
+        if name in things:
+            return things[name]
+        raise PluginError(f"unknown {_singular(kind)} {name!r}; {self._advice(kind, name)}")
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        return tuple(self._things[kind])
+
+    def all(self, kind: str) -> dict[str, Any]:
+        return dict(self._things[kind])
+
+    def owner(self, kind: str, name: str) -> PluginInfo:
+        """The plugin that provides a thing."""
+        return self._owners[kind, name]
+
+    def notify(self, event: Any) -> list[str]:
+        """Tell every observer of an event; returns what went wrong, one line for each that failed."""
+        failures = []
+        for impl in self._manager.hook.nas_surgery_on_event.get_hookimpls():
+            try:
+                impl.function(event)
+            except Exception as error:
+                failures.append(f"plugin {impl.plugin_name}: {_reason(error)}")
+        return failures
+
+    def _check_hooks(self, name: str) -> None:
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError:
+            known = [hook for hook in dir(hookspecs) if hook.startswith("nas_surgery_")]
+            for hook in self._manager.get_hookcallers(self._manager.get_plugin(name)) or []:
+                if hook.name not in known:
+                    near = difflib.get_close_matches(hook.name, known, 1)
+                    hint = f"; did you mean {near[0]}?" if near else f"; hooks are {', '.join(known)}"
+                    raise PluginError(f"{hook.name} is not a hook{hint}") from None
+            raise
+
+    def _collect(self, name: str) -> dict[str, dict[str, Any]]:
+        provided: dict[str, dict[str, Any]] = {}
+        for kind in KINDS:
+            caller = getattr(self._manager.hook, f"nas_surgery_{kind}")
+            for impl in caller.get_hookimpls():
+                if impl.plugin_name == name:
+                    provided[kind] = self._checked(kind, impl.function())
+        return provided
+
+    def _checked(self, kind: str, things: Any) -> dict[str, Any]:
+        hook = f"nas_surgery_{kind}"
+        if not isinstance(things, dict) or not all(isinstance(key, str) for key in things):
+            raise PluginError(f"{hook} must return a dict from names to things, got {things!r}")
+        for name, thing in things.items():
+            if not callable(thing):
+                raise PluginError(f"{hook}: {name!r} must be a class or a function, got {thing!r}")
+            if name in self._things[kind]:
+                owner = self._owners[kind, name].name
+                raise PluginError(f"{hook}: {name!r} is already provided by {owner}")
+        return things
+
+    def _advice(self, kind: str, name: str) -> str:
+        failed = [info for info in self.plugins if info.error]
+        known = list(self._things[kind])
+        near = difflib.get_close_matches(name, known, 1)
+        advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        if kind == "backends" and name in ("torch", "tensorflow"):
+            advice = f"install it with: pip install nas-surgery-{name}"
+        if failed:
+            advice += f" (failed to load: {', '.join(info.name for info in failed)})"
+        return advice
+
+
+def load_registry(files: Iterable[Path] = ()) -> Registry:
+    """Built-ins, every installed plugin (failures are recorded, not raised), and the named files
+    (failures are raised)."""
+    from nas_surgery import builtin
+
+    registry = Registry()
+    registry.add(builtin, BUILTIN, _core_version(), "built in")
+    for entry in sorted(metadata.entry_points(group=hookspecs.PROJECT), key=lambda e: e.name):
+        _add_entry_point(registry, entry)
+    for path in files:
+        _add_file(registry, path)
+    return registry
+
+
+@cache
+def default_registry() -> Registry:
+    """Built-ins and installed plugins, loaded once."""
+    return load_registry()
+
+
+def _add_entry_point(registry: Registry, entry: metadata.EntryPoint) -> None:
+    distribution = entry.dist
+    version = distribution.version if distribution else "?"
+    origin = distribution.metadata["Name"] if distribution else entry.value
+    try:
+        registry.add(entry.load(), entry.name, version, origin)
+    except PluginError as error:
+        registry.plugins.append(PluginInfo(entry.name, version, origin, error=str(error)))
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        registry.plugins.append(PluginInfo(entry.name, version, origin, error=_reason(error)))
+
+
+def _add_file(registry: Registry, path: Path) -> None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PluginError(f"plugin {path}: {error.strerror}") from None
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(f"nas_surgery_plugin_{path.stem}_{digest}", path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"plugin {path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise PluginError(f"plugin {path}: {_reason(error)}") from error
+    registry.add(module, path.name, f"sha256:{digest}", str(path))
+
+
+def _core_version() -> str:
+    return metadata.version("nas-surgery")
+
+
+def _singular(kind: str) -> str:
+    return {"strategies": "strategy"}.get(kind, kind.removesuffix("s"))
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else ""
+    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,0 +1,52 @@
+"""Scores that rank retrained candidates; higher is better.
+
+Schiessler, Aydin, Linka, Cyron: Neural network surgery, Neural Networks 144 (2021), section 3.3.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from math import exp
+
+from nas_surgery.errors import PluginError
+
+Score = Callable[..., float]
+
+OFFERED = ("accuracy", "gain", "size_fraction", "loss", "parameters", "macs")
+
+
+def paper_score(accuracy: float, gain: float, size_fraction: float) -> float:
+    """s = a + exp(Δa) / exp(Δf) (eq. 16).
+
+    accuracy a; gain Δa against the parent at the decision point; size_fraction Δf: parameters of the
+    candidate ÷ parameters of its parent, so 1 for the identity.
+    """
+    return accuracy + exp(gain) / exp(size_fraction)
+
+
+def accuracy_score(accuracy: float) -> float:
+    """The validation accuracy (R² for regression) alone, whatever the size."""
+    return accuracy
+
+
+SCORES: dict[str, Score] = {"paper": paper_score, "accuracy": accuracy_score}
+
+
+def wanted(score: Score) -> tuple[str, ...]:
+    """The names that a score's signature asks for; PluginError for one that is not on offer."""
+    parameters = inspect.signature(score).parameters.values()
+    names = tuple(p.name for p in parameters if p.default is p.empty or p.name in OFFERED)
+    for name in names:
+        if name not in OFFERED:
+            raise PluginError(
+                f"score {getattr(score, '__name__', score)}: nobody provides {name!r};"
+                f" on offer are {', '.join(OFFERED)}"
+            )
+    return names
+
+
+def call_score(score: Score, offer: Mapping[str, float]) -> float:
+    """The score's value on what it asks for; PluginError unless it is a number."""
+    value = score(**{name: offer[name] for name in wanted(score)})
+    if isinstance(value, bool) or not isinstance(value, int | float) and not hasattr(value, "__float__"):
+        raise PluginError(f"score {getattr(score, '__name__', score)} returned {value!r}, not a number")
+    return float(value)
