@@ -43,7 +43,7 @@ class Backend(ABC):
             if layer.kind not in self.layer_kinds:
                 raise BackendError(
                     f"layer {address}: the {self.name} backend cannot train a {type(layer).__name__};"
-                    ' backend = "torch" or "tensorflow" can'
+                    f" it trains {', '.join(sorted(self.layer_kinds))}"
                 )
 
     layer_kinds: ClassVar[frozenset[str]] = frozenset(
@@ -51,7 +51,11 @@ class Backend(ABC):
     )
 
     def place(self, samples: Samples, device: str = "cpu") -> Any:
-        """The samples where training wants them; done once per run. What it returns is the backend's own."""
+        """The samples where training wants them; done once per run. What it returns is the backend's own.
+
+        Raises BackendError for a device that is not present.
+        """
+        self.device(device)
         return samples
 
     @abstractmethod

@@ -243,16 +243,17 @@ def _node(address: int, layer: Layer) -> _Node:
 
 
 def _softmax_loss(logits: Array, y: Array) -> tuple[float, Array]:
-    """Mean cross-entropy of the softmax, and its gradient; overwrites the logits."""
+    """Mean cross-entropy of the softmax, and its gradient."""
     rows = np.arange(len(y))
-    logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
-    right = logits[rows, y]
-    np.exp(logits, out=logits)
-    total = np.add.reduce(logits, axis=1, keepdims=True)
-    logits /= total
-    logits[rows, y] -= 1
-    logits /= len(y)
-    return float(np.add.reduce(np.log(total)[:, 0] - right)) / len(y), logits
+    # a new array: an activation at the end still needs its outputs
+    gradient = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+    right = gradient[rows, y]
+    np.exp(gradient, out=gradient)
+    total = np.add.reduce(gradient, axis=1, keepdims=True)
+    gradient /= total
+    gradient[rows, y] -= 1
+    gradient /= len(y)
+    return float(np.add.reduce(np.log(total)[:, 0] - right)) / len(y), gradient
 
 
 def _squared_loss(outputs: Array, y: Array) -> tuple[float, Array]:

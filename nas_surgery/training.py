@@ -206,7 +206,7 @@ def apply_prefix(network: Network, samples: Samples) -> Samples:
 
     Every network of a run shares its frozen prefix, so this is done once and not at each step.
     """
-    if samples.prefix == network.prefix:
+    if samples.prefix == network.prefix and samples.x.dtype == network.dtype:
         return samples
     x = network.forward(samples.x, start=samples.prefix, stop=network.prefix)
     return Samples(frozen_array(x), samples.y, network.prefix)

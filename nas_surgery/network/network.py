@@ -23,6 +23,10 @@ def _shape(value: Any) -> Shape:
     return tuple(int(i) if isinstance(i, np.integer) else i for i in items)
 
 
+def _layers(value: Iterable[Layer]) -> tuple[Layer, ...]:
+    return tuple(value)
+
+
 @attrs.frozen(eq=False)
 class Network:
     """An immutable chain of layers.
@@ -32,7 +36,7 @@ class Network:
     """
 
     input_shape: Shape = attrs.field(converter=_shape)
-    layers: tuple[Layer, ...] = attrs.field(converter=tuple)
+    layers: tuple[Layer, ...] = attrs.field(converter=_layers)
 
     def __attrs_post_init__(self) -> None:
         check_structure(self)

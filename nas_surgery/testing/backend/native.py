@@ -1,0 +1,84 @@
+"""Translation: the IR to the framework's own model and back."""
+
+import numpy as np
+import pytest
+
+from nas_surgery.backends import Backend
+from nas_surgery.errors import BackendError
+from nas_surgery.network import ACTIVATIONS, Dropout, Flatten, Network, Normalize, keyed_generator
+from nas_surgery.testing.backend.base import BackendSuite
+from nas_surgery.testing.builders import Unbiased, build, labelled
+from nas_surgery.testing.oracles import assert_close
+
+NORMALIZE = Normalize(np.array([0.5, -1.0, 0.25]), np.array([2.0, 0.5, 4.0]))
+
+NETWORKS: dict[str, Network] = {
+    "one layer": build(4, 3),
+    "square kernels": build(4, 4, "relu", 4, "tanh", 4),
+    "no bias": build(4, Unbiased(5), "relu", Unbiased(4)),
+    "dense on the last axis": build((3, 4), 5, "relu", 2, Flatten(), "relu", 3),
+    "flattened image": build((4, 3, 2), Flatten(), 5, "relu", 3),
+    "normalized": build(3, NORMALIZE, 3, "relu", 3),
+    "dropout": build(5, 4, "relu", Dropout(0.25), 3),
+    "one unit": build(1, 1, "relu", 1),
+    "linear layers in a row": build(4, Unbiased(2), 4, "linear", 3),
+    "activation at the end": build(4, 4, "relu", 3, "sigmoid"),
+}
+
+
+class Translation(BackendSuite):
+    """Native models say what the network says; skipped where the backend has none."""
+
+    @pytest.mark.parametrize("kind", NETWORKS)
+    def test_a_round_trip_through_the_native_model_is_exact(
+        self, backend: Backend, kind: str, dtype: str
+    ) -> None:
+        """from_native(to_native(network)) has the same layers and bit-identical weights."""
+        self._need_native_model()
+        network = NETWORKS[kind].astype(dtype)
+        again = backend.from_native(backend.to_native(network), self.native_input_shape(network))
+        assert again.equals(network)
+
+    @pytest.mark.parametrize("function", ACTIVATIONS)
+    def test_every_activation_survives_the_round_trip(
+        self, backend: Backend, function: str
+    ) -> None:
+        """Each activation has a native counterpart, and comes back as itself."""
+        self._need_native_model()
+        network = build(4, 3, function, 2)
+        again = backend.from_native(backend.to_native(network), self.native_input_shape(network))
+        assert again.equals(network)
+
+    @pytest.mark.parametrize("kind", NETWORKS)
+    def test_the_native_model_computes_the_same_logits(
+        self, backend: Backend, kind: str, dtype: str
+    ) -> None:
+        """The native model, run by itself, agrees with Network.forward in float64."""
+        self._need_native_model()
+        network = NETWORKS[kind].astype(dtype)
+        x = labelled(network, 7).x
+        logits = self.run_native(backend.to_native(network), x.astype(dtype))
+        reference = NETWORKS[kind].forward(x)
+        assert_close(logits, reference, self.tolerances[dtype], kind)
+
+    def test_the_native_model_shares_no_memory_with_the_network(self, backend: Backend) -> None:
+        """Translating back gives arrays of its own: read-only, whatever happens to the model."""
+        self._need_native_model()
+        network = build(4, 4, "relu", 3, dtype=np.float32)
+        again = backend.from_native(backend.to_native(network), self.native_input_shape(network))
+        for name, array in again.parameters().items():
+            assert not array.flags.writeable, name
+            assert not np.shares_memory(array, network.parameters()[name]), name
+
+    def test_without_a_native_model_the_error_says_so(self, backend: Backend) -> None:
+        """A backend without a model class of its own raises BackendError naming itself."""
+        if self.native_model:
+            pytest.skip("this backend has a native model")
+        with pytest.raises(BackendError, match=backend.name):
+            backend.to_native(NETWORKS["one layer"])
+        with pytest.raises(BackendError, match=backend.name):
+            backend.from_native(keyed_generator(0, "no model"), 4)
+
+    def _need_native_model(self) -> None:
+        if not self.native_model:
+            pytest.skip("this backend has no native model")
