@@ -1,0 +1,60 @@
+"""Neural networks that grow and shrink while they train.
+
+After *Neural network surgery: Combining training with topology optimization* (Schiessler, Aydin,
+Linka, Cyron; Neural Networks 144, 2021).
+"""
+
+from nas_surgery.backends import Backend
+from nas_surgery.data import Dataset
+from nas_surgery.errors import NasSurgeryError
+from nas_surgery.files import load, save
+from nas_surgery.hookspecs import hookimpl
+from nas_surgery.lookup import backend, operation, score
+from nas_surgery.network import (
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Network,
+    Normalize,
+)
+from nas_surgery.operations import Context, Operation, Proposal
+from nas_surgery.result import ParetoPoint, Result
+from nas_surgery.runner import run
+from nas_surgery.spec import Spec
+from nas_surgery.surgery import Surgery
+from nas_surgery.training import Samples, TrainingPlan, TrainState
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Activation",
+    "Backend",
+    "Context",
+    "Dataset",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "NasSurgeryError",
+    "Network",
+    "Normalize",
+    "Operation",
+    "ParetoPoint",
+    "Proposal",
+    "Result",
+    "Samples",
+    "Spec",
+    "Surgery",
+    "TrainState",
+    "TrainingPlan",
+    "__version__",
+    "backend",
+    "hookimpl",
+    "load",
+    "operation",
+    "run",
+    "save",
+    "score",
+]

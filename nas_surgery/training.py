@@ -165,6 +165,14 @@ class Recipe:
     def steps_per_epoch(self, samples: int) -> int:
         return -(-samples // self.batch_size)
 
+    def plan_samples(self, samples: int, start: int, stop: int) -> int:
+        """How many samples the batches from position `start` to `stop` hold."""
+        return self._samples_before(samples, stop) - self._samples_before(samples, start)
+
+    def _samples_before(self, samples: int, position: int) -> int:
+        epochs, rest = divmod(position, self.steps_per_epoch(samples))
+        return epochs * samples + min(rest * self.batch_size, samples)
+
     def plan(self, samples: int, start: int, steps: int) -> TrainingPlan:
         """The plan for `steps` batches from position `start`, for a training set of `samples`."""
         order = batch_order(self.seed, samples, self.batch_size, start, steps)

@@ -62,7 +62,7 @@ class Network:
         if initializer not in INITIALIZERS:
             known = ", ".join(INITIALIZERS)
             raise NetworkError(f"initializer {initializer!r} is not one of {known}")
-        shape, layers = _shape(input_shape), list(preprocessing)
+        shape, layers = _shape(input_shape), [_cast(layer, dtype) for layer in preprocessing]
         if len(shape) > 1:
             layers.append(Flatten())
         sizes = [int(np.prod(shape)), *hidden, outputs]
@@ -73,7 +73,7 @@ class Network:
             if i < len(hidden):
                 layers.append(Activation(activation))
                 layers.extend([Dropout(dropout)] if dropout else [])
-        return cls(shape, tuple(layers)).astype(dtype)
+        return cls(shape, layers)
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
@@ -199,7 +199,7 @@ def _check_sizes(sizes: Sequence[int]) -> None:
             raise NetworkError(f"layer sizes must be positive whole numbers, got {size!r}")
 
 
-def _cast(layer: Layer, dtype: np.dtype[Any]) -> Layer:
+def _cast(layer: Layer, dtype: DTypeLike) -> Layer:
     arrays = {name: array.astype(dtype) for name, array in layer.arrays().items()}
     return attrs.evolve(layer, **arrays) if arrays else layer  # type: ignore[misc]
 

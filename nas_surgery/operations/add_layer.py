@@ -9,8 +9,9 @@ import attrs
 
 from nas_surgery.analysis import Analysis
 from nas_surgery.network import ACTIVATIONS, Network
-from nas_surgery.operations.base import Context, Operation, Proposal, whole
+from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import Surgery, exact_activation, insert_identity
+from nas_surgery.validators import one_of, optional, whole
 
 
 @attrs.frozen
@@ -27,7 +28,7 @@ class AddLayer(Operation):
 
     layer: int = attrs.field(validator=whole(0))
     activation: str | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.in_(list(ACTIVATIONS)))
+        default=None, validator=optional(one_of(*ACTIVATIONS))
     )
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008

@@ -11,8 +11,9 @@ import numpy as np
 
 from nas_surgery.analysis import Analysis
 from nas_surgery.network import Array, Network
-from nas_surgery.operations.base import Context, Operation, Proposal, whole, width_parameters
+from nas_surgery.operations.base import Context, Operation, Proposal, width_parameters
 from nas_surgery.surgery import Surgery, WidthMap, change_width, selection
+from nas_surgery.validators import one_of, whole
 
 METHODS = ("split", "clone")
 
@@ -33,7 +34,7 @@ class AddNeurons(Operation):
 
     layer: int = attrs.field(validator=whole(0))
     count: int = attrs.field(validator=whole(1))
-    method: str = attrs.field(default="split", validator=attrs.validators.in_(METHODS))
+    method: str = attrs.field(default="split", validator=one_of(*METHODS))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         group = self.group(network, self.layer)

@@ -108,16 +108,6 @@ class Proposal:
     reason: str
 
 
-def whole(minimum: int) -> Any:
-    """attrs validator: a whole number (not a bool) of at least `minimum`."""
-
-    def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-            raise ValueError(f"{attribute.name} must be a whole number ≥ {minimum}, got {value!r}")
-
-    return check
-
-
 def width_parameters(network: Network, group: Group, units: int) -> int:
     """Parameter count of the network once the group has `units` channels."""
     per_unit = 0

@@ -9,8 +9,9 @@ import attrs
 
 from nas_surgery.analysis import Analysis, LayerAnalysis
 from nas_surgery.network import Network, linear_layer
-from nas_surgery.operations.base import Context, Operation, Proposal, whole
+from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import Surgery, merge_into_reader
+from nas_surgery.validators import whole
 
 
 @attrs.frozen

@@ -11,8 +11,9 @@ import numpy as np
 from nas_surgery.analysis import Analysis
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Group, Network, linear_layer
-from nas_surgery.operations.base import Context, Operation, Proposal, whole, width_parameters
+from nas_surgery.operations.base import Context, Operation, Proposal, width_parameters
 from nas_surgery.surgery import Surgery, WidthMap, change_width, singular_components
+from nas_surgery.validators import one_of, optional, whole
 
 METHODS = ("svd",)
 
@@ -30,9 +31,9 @@ class RemoveNeurons(Operation):
     retraining: ClassVar[int] = 10
 
     layer: int = attrs.field(validator=whole(0))
-    count: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(1)))
-    keep: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(1)))
-    method: str = attrs.field(default="svd", validator=attrs.validators.in_(METHODS))
+    count: int | None = attrs.field(default=None, validator=optional(whole(1)))
+    keep: int | None = attrs.field(default=None, validator=optional(whole(1)))
+    method: str = attrs.field(default="svd", validator=one_of(*METHODS))
 
     def __attrs_post_init__(self) -> None:
         if (self.count is None) == (self.keep is None):

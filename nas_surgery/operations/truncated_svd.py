@@ -11,8 +11,9 @@ import attrs
 from nas_surgery.analysis import Analysis
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Dense, Network, linear_layer
-from nas_surgery.operations.base import Context, Operation, Proposal, whole
+from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import Surgery, factor_layer
+from nas_surgery.validators import whole
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from nas_surgery.surgery.depth import (
     merge_into_reader,
 )
 from nas_surgery.surgery.exactness import Exactness, Promise, approximate, map_kind, proved
-from nas_surgery.surgery.result import Surgery, carry_addresses
+from nas_surgery.surgery.result import Surgery, origins
 from nas_surgery.surgery.width import Fresh, WidthMap, change_width, read, selection, write
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "Surgery",
     "WidthMap",
     "approximate",
-    "carry_addresses",
     "change_width",
     "exact_activation",
     "factor_layer",
@@ -28,6 +27,7 @@ __all__ = [
     "insert_identity",
     "map_kind",
     "merge_into_reader",
+    "origins",
     "proved",
     "read",
     "selection",

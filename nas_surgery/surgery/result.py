@@ -1,7 +1,5 @@
 """`Surgery`: the result of an operation."""
 
-from collections.abc import Iterable
-
 import attrs
 
 from nas_surgery.network import Network
@@ -16,12 +14,10 @@ class Surgery:
     promise: Promise
 
 
-def carry_addresses(old: Network, new: Network, addresses: Iterable[int]) -> tuple[int, ...] | None:
-    """Where the addressed layers of `old` stand in `new`, or None if one of them was changed.
+def origins(old: Network, new: Network) -> tuple[int | None, ...]:
+    """For each layer of `new`, its address in `old`, or None if surgery made or changed it.
 
     Surgery shares what it leaves alone, so an untouched layer is the same object in both.
     """
-    places = {id(layer): address for address, layer in enumerate(new.layers)}
-    moved = [places.get(id(old.layers[address])) for address in addresses]
-    found = tuple(address for address in moved if address is not None)
-    return found if len(found) == len(moved) else None
+    places = {id(layer): address for address, layer in enumerate(old.layers)}
+    return tuple(places.get(id(layer)) for layer in new.layers)

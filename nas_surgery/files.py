@@ -1,0 +1,79 @@
+"""Files: saving and loading networks by suffix, and writing so that no half-written file is ever seen."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from nas_surgery.errors import ModelFileError, NasSurgeryError
+from nas_surgery.network import Network
+from nas_surgery.network.storage import load_safetensors, to_bytes
+
+SUFFIXES = (".safetensors", ".onnx")
+
+
+def save(network: Network, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
+    """Write a network as `.safetensors` or `.onnx`, by the suffix of `path`.
+
+    metadata: JSON values to keep in an ONNX file. Raises ModelFileError for another suffix.
+    """
+    file = Path(path)
+    if _suffix(file) == ".onnx":
+        from nas_surgery.onnx_io import export_onnx
+
+        write_atomically(file, export_onnx(network, metadata))
+    else:
+        write_atomically(file, to_bytes(network))
+
+
+def load(path: str | Path) -> Network:
+    """Read a network that `save` or a run wrote; ModelFileError names the file and the reason."""
+    file = Path(path)
+    suffix = _suffix(file)
+    if not file.is_file():
+        raise ModelFileError(f"{file}: no such file")
+    if suffix == ".onnx":
+        from nas_surgery.onnx_io import read_onnx
+
+        return read_onnx(file)
+    return load_safetensors(file)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Temporary file in the same folder, fsync, rename, fsync of the folder."""
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                os.fchmod(file.fileno(), 0o666 & ~_umask())
+                temporary.rename(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise NasSurgeryError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _suffix(file: Path) -> str:
+    if file.suffix not in SUFFIXES:
+        raise ModelFileError(f"{file}: the suffix must be one of {', '.join(SUFFIXES)}")
+    return file.suffix

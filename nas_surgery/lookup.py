@@ -1,0 +1,30 @@
+"""Things by name, from the built-ins and every installed plugin."""
+
+from typing import Any
+
+from nas_surgery.backends import Backend
+from nas_surgery.operations import Operation
+from nas_surgery.plugins import default_registry
+from nas_surgery.scores import Score
+
+
+def operation(name: str, **fields: Any) -> Operation:
+    """An operation with its arguments, such as `operation("add_neurons", layer=0, count=4)`.
+
+    Calling it on a network gives the edited network; its `apply` gives the whole Surgery. Raises
+    OperationError for a wrong argument and PluginError for an unknown name.
+    """
+    cls: type[Operation] = default_registry().get("operations", name)
+    return cls.from_fields(fields)
+
+
+def backend(name: str) -> Backend:
+    """A training backend; its framework is imported here. Raises BackendError if that fails."""
+    made: Backend = default_registry().get("backends", name)()
+    return made
+
+
+def score(name: str) -> Score:
+    """A score, such as `score("paper")(accuracy=…, gain=…, size_fraction=…)`."""
+    found: Score = default_registry().get("scores", name)
+    return found

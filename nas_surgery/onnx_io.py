@@ -1,0 +1,209 @@
+"""ONNX: export of a network, its check under onnxruntime, and reading back what was exported.
+
+onnx stamps newer versions by default than onnxruntime accepts, so opset and IR version are pinned.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nas_surgery.errors import ModelFileError
+from nas_surgery.network import Activation, Array, Dense, Flatten, Layer, Network, Normalize, own
+from nas_surgery.network.activations import LEAKY_SLOPE
+from nas_surgery.network.network import array_name
+from nas_surgery.network.storage import METADATA_KEY, from_structure, named_arrays, structure
+
+OPSET = 21
+IR_VERSION = 10
+INPUT, OUTPUT, BATCH = "input", "logits", "N"
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+
+_ONE_NODE: dict[str, tuple[str, dict[str, Any]]] = {
+    "relu": ("Relu", {}),
+    "leaky_relu": ("LeakyRelu", {"alpha": LEAKY_SLOPE}),
+    "elu": ("Elu", {"alpha": 1.0}),
+    "selu": ("Selu", {}),
+    "gelu": ("Gelu", {"approximate": "none"}),
+    "tanh": ("Tanh", {}),
+    "sigmoid": ("Sigmoid", {}),
+    "softplus": ("Softplus", {}),
+    "linear": ("Identity", {}),
+}
+
+
+def export_onnx(network: Network, metadata: Mapping[str, Any] | None = None) -> bytes:
+    """The network as an ONNX model: raw inputs (N, *input_shape) to logits (N, outputs).
+
+    metadata: JSON values, kept under their keys beside the structure that `read_onnx` needs.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = _Graph(network)
+    for address, layer in enumerate(network.layers):
+        graph.add(address, layer)
+    graph.finish()
+    kind = TensorProto.FLOAT if network.dtype == np.float32 else TensorProto.DOUBLE
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "network",
+            [helper.make_tensor_value_info(INPUT, kind, [BATCH, *network.input_shape])],
+            [helper.make_tensor_value_info(OUTPUT, kind, [BATCH, *network.output_shape])],
+            [numpy_helper.from_array(array, name) for name, array in graph.arrays.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="nas-surgery",
+    )
+    values = {METADATA_KEY: structure(network), **(metadata or {})}
+    helper.set_model_props(model, {k: json.dumps(v, sort_keys=True) for k, v in values.items()})
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def check_onnx(content: bytes, network: Network, x: ArrayLike) -> float:
+    """Run the model under onnxruntime on raw inputs `x`, together and one by one.
+
+    Returns the largest difference to `Network.forward`, relative to the largest output; raises
+    ModelFileError if it is beyond rounding.
+    """
+    run = onnx_function(content)
+    batch = np.asarray(x)
+    wanted = network.forward(batch)
+    found = np.concatenate([run(batch), *(run(batch[i : i + 1]) for i in range(min(4, len(batch))))])
+    wanted = np.concatenate([wanted, wanted[: min(4, len(batch))]])
+    scale = max(float(np.abs(wanted).max(initial=0)), np.finfo(np.float32).tiny)
+    difference = float(np.abs(found - wanted).max(initial=0)) / scale
+    if not difference <= TOLERANCE[str(network.dtype)]:
+        raise ModelFileError(f"the exported model differs from the network by {difference:.1e}")
+    return difference
+
+
+def onnx_function(content: bytes) -> Callable[[ArrayLike], Array]:
+    """The model as a function from raw inputs to logits, run by onnxruntime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    dtype = np.float64 if "double" in session.get_inputs()[0].type else np.float32
+
+    def run(x: ArrayLike) -> Array:
+        logits: Array = session.run([OUTPUT], {INPUT: np.asarray(x, dtype)})[0]
+        return logits
+
+    return run
+
+
+def read_onnx(path: Path) -> Network:
+    """The network in a file that `export_onnx` made; ModelFileError for any other."""
+    import onnx
+
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+    except OSError as error:
+        raise ModelFileError(f"{path}: {error.strerror}") from None
+    except Exception as error:  # protobuf raises many kinds
+        raise ModelFileError(f"{path}: not a readable ONNX file: {error}") from None
+    try:
+        return _network(model)
+    except (ModelFileError, ValueError, TypeError) as error:
+        raise ModelFileError(f"{path}: {error}") from None
+
+
+def read_metadata(content: bytes) -> dict[str, Any]:
+    """The metadata of an exported model by key, without the structure."""
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    return {p.key: json.loads(p.value) for p in model.metadata_props if p.key != METADATA_KEY}
+
+
+def _network(model: Any) -> Network:
+    from onnx import numpy_helper
+
+    held = [p.value for p in model.metadata_props if p.key == METADATA_KEY]
+    if len(held) != 1:
+        raise ModelFileError("not exported by nas-surgery; only its own ONNX files can be read")
+    arrays = {t.name: own(np.array(numpy_helper.to_array(t))) for t in model.graph.initializer}
+    constants = {name: arrays.pop(name) for name in list(arrays) if not name.startswith("layers.")}
+    network = from_structure(json.loads(held[0]), arrays)
+    again = _Graph(network)
+    for address, layer in enumerate(network.layers):
+        again.add(address, layer)
+    again.finish()
+    if list(model.graph.node) != again.nodes or set(constants) != set(again.constants):
+        raise ModelFileError("the graph was changed after nas-surgery exported it")
+    return network
+
+
+class _Graph:
+    """Collects the nodes of a chain of layers."""
+
+    def __init__(self, network: Network) -> None:
+        self.nodes: list[Any] = []
+        self.arrays: dict[str, Array] = named_arrays(network)
+        self.constants: list[str] = []
+        self._rank = len(network.input_shape) + 1
+        self._dtype = network.dtype
+        self._at = INPUT
+
+    def add(self, address: int, layer: Layer) -> None:
+        """Append what the layer does at inference; a Dropout does nothing."""
+        if isinstance(layer, Dense):
+            self._dense(address, layer)
+        elif isinstance(layer, Activation):
+            self._activation(address, layer.function)
+        elif isinstance(layer, Flatten):
+            self._rank = 2
+            self._node("Flatten", address, axis=1)
+        elif isinstance(layer, Normalize):
+            self._node("Sub", address, array_name(address, "mean"))
+            self._node("Div", address, array_name(address, "scale"))
+
+    def finish(self) -> None:
+        """Give the last value the name of the output."""
+        if self.nodes and self.nodes[-1].op_type in ("Gemm", "MatMul", "Add"):
+            self.nodes[-1].output[0] = OUTPUT
+        else:
+            self._node("Identity", len(self.nodes))
+            self.nodes[-1].output[0] = OUTPUT
+
+    def _dense(self, address: int, layer: Dense) -> None:
+        names = [array_name(address, field) for field in layer.arrays()]
+        if self._rank == 2 and layer.bias is not None:
+            self._node("Gemm", address, *names)
+            return
+        self._node("MatMul", address, names[0])
+        if layer.bias is not None:
+            self._node("Add", address, names[1])
+
+    def _activation(self, address: int, function: str) -> None:
+        if function == "silu":
+            x = self._at
+            self._node("Sigmoid", address)
+            self._node("Mul", address, x)
+        elif function == "relu6":
+            self._node("Clip", address, self._constant("zero", 0), self._constant("six", 6))
+        else:
+            kind, attributes = _ONE_NODE[function]
+            self._node(kind, address, **attributes)
+
+    def _constant(self, name: str, value: float) -> str:
+        if name not in self.constants:
+            self.constants.append(name)
+            self.arrays[name] = np.asarray(value, self._dtype)
+        return name
+
+    def _node(self, kind: str, address: int, *inputs: str, **attributes: Any) -> None:
+        from onnx import helper
+
+        name = f"{address}.{kind.lower()}"
+        self.nodes.append(
+            helper.make_node(kind, [self._at, *inputs], [name], name=name, **attributes)
+        )
+        self._at = name

@@ -1,0 +1,126 @@
+"""From a spec to everything that a run needs. Whatever can be wrong is found here, before a file is written."""
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from nas_surgery.backends import Backend
+from nas_surgery.data import Dataset, as_dataset, load_dataset
+from nas_surgery.errors import DataError, SpecError
+from nas_surgery.files import load
+from nas_surgery.network import Network
+from nas_surgery.plugins import Registry, default_registry, load_registry
+from nas_surgery.recommender import Limits
+from nas_surgery.scores import Score, wanted
+from nas_surgery.search.strategy import Strategy
+from nas_surgery.spec import SearchSpec, Spec, structure, unknown_key
+from nas_surgery.splits import Splits, split
+from nas_surgery.training import Recipe
+
+
+@attrs.frozen(eq=False)
+class Preparation:
+    """A run that is ready to start."""
+
+    spec: Spec
+    registry: Registry
+    splits: Splits
+    network: Network
+    backend: Backend
+    device: str
+    recipe: Recipe
+    strategy: Strategy
+    score: Score
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.recipe.steps_per_epoch(len(self.splits.train))
+
+    @property
+    def limits(self) -> Limits:
+        search = self.spec.search
+        return Limits(search.max_parameters, search.max_macs, search.exclude)
+
+
+def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Preparation:
+    """Load plugins, data, network and backend, and check that they fit.
+
+    network: a start topology with its weights, in place of the spec's; it is used as it is, without
+    added scaling. data: a Dataset or what `as_dataset` takes, in place of the spec's source.
+    """
+    registry = load_registry(map(Path, spec.plugins)) if spec.plugins else default_registry()
+    backend: Backend = registry.get("backends", spec.training.backend)()
+    device = backend.device(spec.training.device)
+    strategy = make_strategy(spec.search, registry)
+    score = registry.get("scores", spec.search.score)
+    wanted(score)
+    spec.training.make_optimizer()
+    dataset = _dataset(spec, registry, data)
+    try:
+        splits = split(dataset, spec.data.split_plan(), spec.training.loss)
+    except DataError as error:
+        raise DataError(f"data source {spec.data.source!r}: {error}") from None
+    start = _start(spec, splits, dataset.sample_shape, network)
+    backend.check(start)
+    steps = -(-len(splits.train) // spec.training.batch_size)
+    recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
+    return Preparation(
+        spec, registry, splits, start, backend, device, recipe, strategy, score
+    )
+
+
+def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:
+    """The strategy with its settings; SpecError names a key that neither knows."""
+    cls: type[Strategy] = registry.get("strategies", search.strategy)
+    own = [field.name for field in attrs.fields(cls)]
+    for key in search.settings:
+        if key not in own:
+            shared = [field.name for field in attrs.fields(SearchSpec) if field.name != "settings"]
+            raise SpecError(unknown_key(key, shared + own, ["search"]))
+    return structure(cls, search.settings, "search")
+
+
+def _dataset(spec: Spec, registry: Registry, data: Any) -> Dataset:
+    if data is not None:
+        return as_dataset(data)
+    return load_dataset(spec.data.source, registry.all("datasets"))
+
+
+def _start(
+    spec: Spec, splits: Splits, sample_shape: tuple[int, ...], network: Network | None
+) -> Network:
+    if network is None and spec.network.file is not None:
+        network = load(spec.network.file)
+    if network is None:
+        network = Network.dense(
+            sample_shape,
+            spec.network.hidden,
+            splits.outputs,
+            spec.network.activation,
+            seed=spec.seed,
+            initializer=spec.network.initializer,
+            preprocessing=() if splits.normalize is None else (splits.normalize,),
+            dropout=spec.network.dropout,
+        )
+    _check_fit(network, splits, sample_shape)
+    for address in spec.search.exclude:
+        if address >= len(network.layers):
+            raise SpecError(
+                f"search.exclude: layer {address} is not there; the network has layers"
+                f" 0 to {len(network.layers) - 1}"
+            )
+    return network
+
+
+def _check_fit(network: Network, splits: Splits, sample_shape: tuple[int, ...]) -> None:
+    if network.input_shape != sample_shape:
+        raise DataError(
+            f"the network takes samples of shape {network.input_shape},"
+            f" the data has samples of shape {sample_shape}"
+        )
+    if network.output_shape != (splits.outputs,):
+        kind = "classes" if splits.class_names else "outputs"
+        raise DataError(
+            f"the network has {network.output_shape[0]} outputs, the data {splits.outputs} {kind}"
+        )

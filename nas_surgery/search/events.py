@@ -1,0 +1,18 @@
+"""What a run tells while it goes on, for progress displays, trackers and `events.jsonl`."""
+
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen(eq=False)
+class Event:
+    """Something that happened. time: seconds since the run began.
+
+    kind: "run_started", "decision", "job_started", "job_finished", "run_finished", "plugin_failed".
+    data: plain values, the same names as in the journal.
+    """
+
+    kind: str
+    time: float
+    data: dict[str, Any] = attrs.Factory(dict)

@@ -1,0 +1,33 @@
+"""Executors: where jobs are carried out. They return outcomes in the order of the jobs."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from nas_surgery.search.jobs import Job, Outcome
+from nas_surgery.search.workbench import Workbench
+from nas_surgery.training import TrainState
+
+States = Mapping[int | None, TrainState]
+
+
+class Executor(Protocol):
+    """Carries out the jobs of a round."""
+
+    def run(
+        self, jobs: Sequence[Job], states: States, started: Callable[[Job], None]
+    ) -> Iterator[Outcome]:
+        """Outcomes in the order of the jobs; `states` holds the parents' by job id."""
+
+
+class LocalExecutor:
+    """One job after the other, in this process."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self.workbench = workbench
+
+    def run(
+        self, jobs: Sequence[Job], states: States, started: Callable[[Job], None]
+    ) -> Iterator[Outcome]:
+        for job in jobs:
+            started(job)
+            yield self.workbench.perform(job, states.get(job.parent))

@@ -1,0 +1,89 @@
+"""What a strategy is: a generator that asks for jobs and is told their outcomes, and nothing else."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping
+from itertools import count
+from math import nan
+
+import attrs
+
+from nas_surgery.network import Network
+from nas_surgery.operations import Operation
+from nas_surgery.recommender import Limits
+from nas_surgery.scores import Score, call_score
+from nas_surgery.search.jobs import Job, Outcome, Round
+
+Search = Generator[Round, list[Outcome], int]
+
+
+def raise_fault(kind: str, name: str, error: Exception) -> None:
+    """The strictest answer to a plugin that raised."""
+    raise error
+
+
+@attrs.frozen(eq=False)
+class Setting:
+    """What a search is about, as far as decisions need it.
+
+    network: the start. max_epochs: of the winner's training. steps_per_epoch: batches in one.
+    training_samples: in one epoch. report: told of a plugin that raised, by kind and name.
+    """
+
+    network: Network
+    seed: int
+    max_epochs: int
+    steps_per_epoch: int
+    training_samples: int
+    operations: Mapping[str, type[Operation]]
+    score: Score
+    score_name: str = "paper"
+    limits: Limits = Limits()
+    target_accuracy: float | None = None
+    report: Callable[[str, str, Exception], None] = raise_fault
+
+
+def candidate_score(setting: Setting, candidate: Outcome, parent: Outcome) -> float:
+    """The score of a retrained candidate against its parent at the decision point (eq. 16).
+
+    NaN, which never wins, if a score from a plugin raises.
+    """
+    network, before = candidate.network, parent.network
+    offer = {
+        "accuracy": candidate.accuracy,
+        "gain": candidate.accuracy - parent.accuracy,
+        "size_fraction": network.parameter_count / before.parameter_count,
+        "loss": candidate.loss,
+        "parameters": network.parameter_count,
+        "macs": network.macs,
+    }
+    try:
+        return call_score(setting.score, offer)
+    except Exception as error:
+        setting.report("scores", setting.score_name, error)
+        return nan
+
+
+@attrs.frozen
+class Strategy(ABC):
+    """A search strategy. Its fields are its settings, the keys that `[search]` takes for it.
+
+    A strategy is pure: the same outcomes lead to the same jobs. It touches no clock, disk, device or
+    process, so a run can be replayed from its journal.
+    """
+
+    @abstractmethod
+    def search(self, setting: Setting) -> Search:
+        """Yield rounds of jobs, receive their outcomes in the order of the jobs, and return the id of
+        the job whose network is the winner."""
+
+
+class JobFactory:
+    """Numbers the jobs of one search."""
+
+    def __init__(self) -> None:
+        self._ids = count()
+
+    def make(
+        self, parent: int | None, steps: int, purpose: str, operations: tuple[Operation, ...] = ()
+    ) -> Job:
+        return Job(next(self._ids), parent, operations, steps, purpose)

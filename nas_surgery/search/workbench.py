@@ -1,0 +1,149 @@
+"""Carrying out one job: operate, train, evaluate. The same for every executor."""
+
+import traceback
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import attrs
+import numpy as np
+
+from nas_surgery.backends import Backend
+from nas_surgery.errors import OperationError
+from nas_surgery.network import Array, Network, is_finite
+from nas_surgery.operations import Context, Operation
+from nas_surgery.search.jobs import Cost, Failure, Job, Outcome
+from nas_surgery.surgery import Surgery, origins
+from nas_surgery.training import (
+    Evaluation,
+    Recipe,
+    Samples,
+    TrainState,
+    apply_prefix,
+    evaluate,
+)
+
+PROBE_SAMPLES = 1024
+
+
+@attrs.frozen
+class Operated:
+    """A state behind its operations."""
+
+    state: TrainState
+    exactness: tuple[str, ...] = ()
+    origins: tuple[int | None, ...] = ()
+
+
+class Workbench:
+    """Holds what all jobs of a run share: backend, placed data, and how to train.
+
+    start: the network that jobs without a parent take. fault: names the plugin that provides an
+    operation, for failures.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        device: str,
+        recipe: Recipe,
+        start: Network,
+        train: Samples,
+        validation: Samples,
+        fault: Callable[[str], str | None] = lambda name: None,
+    ) -> None:
+        self.backend, self.recipe, self.start, self._fault = backend, recipe, start, fault
+        self.samples = len(train)
+        self.probe: Array = np.asarray(train.x[:PROBE_SAMPLES])
+        self._train = backend.place(apply_prefix(start, train), device)
+        self._validation = backend.place(apply_prefix(start, validation), device)
+        self._validation_labels = validation.y
+
+    def perform(self, job: Job, parent: TrainState | None) -> Outcome:
+        """Carry out a job on its parent's state; whatever goes wrong becomes a failed outcome."""
+        state = TrainState(self.start) if parent is None else parent
+        try:
+            before = perf_counter()
+            operated = self._operate(job, state)
+            surgery = perf_counter() - before
+        except Exception as error:
+            return self._failed(job, error)
+        outcome = self._train_and_evaluate(job, operated)
+        return attrs.evolve(outcome, seconds={**outcome.seconds, "surgery": surgery})
+
+    def evaluate(self, network: Network, samples: Samples) -> Evaluation:
+        """Loss and accuracy of a network on raw samples."""
+        return evaluate(self.backend.predict(network, samples), samples.y, self.recipe.loss)
+
+    def _operate(self, job: Job, state: TrainState) -> Operated:
+        network, promises = state.network, []
+        for i, operation in enumerate(job.operations):
+            context = Context(self.recipe.seed, (max(job.id, 0), i), self.probe)
+            surgery = operation.apply(network, context)
+            network = checked(operation, network, surgery)
+            promises.append(surgery.promise.exactness.value)
+        if network is not state.network:
+            edited = TrainState(network, None, state.step)
+            return Operated(edited, tuple(promises), origins(state.network, network))
+        unchanged = tuple(range(len(network.layers))) if job.operations else ()
+        return Operated(state, tuple(promises), unchanged)
+
+    def _train_and_evaluate(self, job: Job, operated: Operated) -> Outcome:
+        start = perf_counter()
+        state, losses = operated.state, np.zeros(0)
+        if job.steps:
+            plan = self.recipe.plan(self.samples, state.step, job.steps)
+            state, losses = self.backend.train(state, self._train, plan)
+        middle = perf_counter()
+        cost = self._cost(state.network, operated.state.step, state.step)
+        if not np.isfinite(losses).all() or not is_finite(state.network):
+            reason = f"training diverged after {state.step - operated.state.step} batches"
+            return Outcome(job.id, cost=cost, failure=Failure(reason))
+        logits = self.backend.predict(state.network, self._validation)
+        found = evaluate(logits, self._validation_labels, self.recipe.loss)
+        if not np.isfinite(found.loss):
+            return Outcome(job.id, cost=cost, failure=Failure("the validation loss is not finite"))
+        tail = losses[-self.recipe.steps_per_epoch(self.samples) :]
+        return Outcome(
+            job.id,
+            found.accuracy,
+            found.loss,
+            float(tail.mean()) if tail.size else float("nan"),
+            state,
+            operated.exactness,
+            operated.origins,
+            cost,
+            seconds={"training": middle - start, "evaluation": perf_counter() - middle},
+        )
+
+    def _cost(self, network: Network, start: int, stop: int) -> Cost:
+        plan = self.recipe.plan_samples(self.samples, start, stop)
+        held = len(self._validation_labels)
+        return Cost(plan, 3 * network.macs * plan, held, network.macs * held)
+
+    def _failed(self, job: Job, error: Exception) -> Outcome:
+        named = job.operations[0].name if job.operations else ""
+        reason = (str(error).splitlines() or [""])[0]
+        return Outcome(
+            job.id,
+            failure=Failure(
+                f"{type(error).__name__}: {reason}",
+                self._fault(named),
+                "".join(traceback.format_exception(error)),
+            ),
+        )
+
+
+def checked(operation: Operation, before: Network, surgery: Any) -> Network:
+    """The edited network, if the operation kept the rules; OperationError names the one it broke."""
+    if not isinstance(surgery, Surgery):
+        raise OperationError(f"{operation.name}: apply must return a Surgery, got {surgery!r}")
+    network = surgery.network
+    if network.input_shape != before.input_shape or network.output_shape != before.output_shape:
+        raise OperationError(
+            f"{operation.name}: changed the network from {before.input_shape} → {before.output_shape}"
+            f" to {network.input_shape} → {network.output_shape}; input and output must stay"
+        )
+    if network.dtype != before.dtype or not is_finite(network):
+        raise OperationError(f"{operation.name}: left weights that are not finite {before.dtype}")
+    return network

@@ -1,0 +1,336 @@
+"""A spec: TOML in, validated attrs classes out. Unknown keys are refused, with the nearest valid key."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self, TypeVar, get_origin
+
+import attrs
+import cattrs
+import cattrs.gen
+import tomli_w
+from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
+
+from nas_surgery.errors import SpecError
+from nas_surgery.network import ACTIVATIONS, INITIALIZERS
+from nas_surgery.splits import SCALINGS, SplitPlan
+from nas_surgery.training import LOSSES, OPTIMIZERS, Optimizer, Recipe, Schedule
+from nas_surgery.validators import number, one_of, optional, whole
+
+MAX_BYTES = 1_000_000
+MAX_UNITS = 1_000_000
+MAX_DEPTH = 8
+SCHEDULES = ("constant", "cosine", "step")
+
+
+def _share_or_count(_: Any, attribute: Any, value: Any) -> None:
+    """A fraction between 0 and 1, or a count."""
+    if attribute.name == "validation" and value == "test":
+        return
+    if isinstance(value, float):
+        number(above=0, below=1)(_, attribute, value)
+    elif isinstance(value, str):
+        raise ValueError(f'{attribute.name} must be a fraction, a count or "test", got {value!r}')
+    else:
+        whole(1)(_, attribute, value)
+
+
+@attrs.frozen
+class DataSpec:
+    """`[data]`: where samples come from and how they are split and scaled."""
+
+    source: str = "sklearn:digits"
+    train_limit: int | None = attrs.field(default=None, validator=optional(whole(1)))
+    validation: Any = attrs.field(default=0.2, validator=_share_or_count)
+    test: float = attrs.field(default=0.2, validator=number(above=0, below=1))
+    shuffle: bool = True
+    seed: int = attrs.field(default=0, validator=whole(0))
+    scaling: str = attrs.field(default="unit", validator=one_of(*SCALINGS))
+
+    def split_plan(self) -> SplitPlan:
+        return SplitPlan(
+            self.train_limit, self.validation, self.test, self.shuffle, self.seed, self.scaling
+        )
+
+
+@attrs.frozen
+class NetworkSpec:
+    """`[network]`: the start topology, or the file that holds it with its weights."""
+
+    hidden: tuple[int, ...] = attrs.field(
+        default=(10,), validator=attrs.validators.deep_iterable(whole(1, MAX_UNITS))
+    )
+    activation: str = attrs.field(default="relu", validator=one_of(*ACTIVATIONS))
+    initializer: str = attrs.field(default="glorot_uniform", validator=one_of(*INITIALIZERS))
+    dropout: float = attrs.field(default=0.0, validator=number(minimum=0, below=1))
+    file: str | None = None
+
+
+@attrs.frozen
+class TrainingSpec:
+    """`[training]`: backend, optimizer and loss. What is None is the optimizer's own default."""
+
+    backend: str = "numpy"
+    device: str = "cpu"
+    loss: str = attrs.field(default="auto", validator=one_of("auto", *LOSSES))
+    batch_size: int = attrs.field(default=16, validator=whole(1))
+    optimizer: str = attrs.field(default="sgd", validator=one_of(*OPTIMIZERS))
+    learning_rate: float | None = attrs.field(default=None, validator=optional(number(above=0)))
+    momentum: float | None = attrs.field(default=None, validator=optional(number(minimum=0, below=1)))
+    nesterov: bool | None = None
+    weight_decay: float | None = attrs.field(default=None, validator=optional(number(minimum=0)))
+    beta1: float | None = attrs.field(default=None, validator=optional(number(minimum=0, below=1)))
+    beta2: float | None = attrs.field(default=None, validator=optional(number(minimum=0, below=1)))
+    rho: float | None = attrs.field(default=None, validator=optional(number(minimum=0, below=1)))
+    epsilon: float | None = attrs.field(default=None, validator=optional(number(above=0)))
+    clip_norm: float | None = attrs.field(default=None, validator=optional(number(above=0)))
+    schedule: str = attrs.field(default="constant", validator=one_of(*SCHEDULES))
+    schedule_epochs: int = attrs.field(default=30, validator=whole(1))
+    schedule_factor: float = attrs.field(default=0.1, validator=number(above=0))
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer with its settings; SpecError for a setting that it does not have."""
+        cls = OPTIMIZERS[self.optimizer]
+        taken = {field.name for field in attrs.fields(cls)}
+        names = ("learning_rate", "momentum", "nesterov", "weight_decay", "beta1", "beta2", "rho", "epsilon")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        for name in given:
+            if name not in taken:
+                raise SpecError(f"training.{name}: {self.optimizer} has no such setting")
+        return cls(**given)
+
+    def recipe(self, loss: str, seed: int, steps_per_epoch: int, max_epochs: int) -> Recipe:
+        """How this spec trains, with the learning-rate schedule in steps."""
+        schedule = Schedule(
+            self.schedule,
+            total_steps=max_epochs * steps_per_epoch,
+            every=self.schedule_epochs * steps_per_epoch,
+            factor=self.schedule_factor,
+        )
+        return Recipe(self.make_optimizer(), loss, self.batch_size, self.clip_norm, schedule, seed)
+
+
+@attrs.frozen
+class SearchSpec:
+    """`[search]`: strategy, score and limits; `settings` are the strategy's own keys."""
+
+    strategy: str = "paper"
+    score: str = "paper"
+    max_epochs: int = attrs.field(default=100, validator=whole(1))
+    max_parameters: int | None = attrs.field(default=None, validator=optional(whole(1)))
+    max_macs: int | None = attrs.field(default=None, validator=optional(whole(1)))
+    max_seconds: float | None = attrs.field(default=None, validator=optional(number(above=0)))
+    target_accuracy: float | None = attrs.field(default=None, validator=optional(number()))
+    exclude: tuple[int, ...] = attrs.field(
+        default=(), validator=attrs.validators.deep_iterable(whole(0))
+    )
+    settings: dict[str, Any] = attrs.Factory(dict)
+
+
+@attrs.frozen
+class RunSpec:
+    """`[run]`: how jobs are carried out. threads: of linear algebra, for each process."""
+
+    executor: str = attrs.field(default="local", validator=one_of("local"))
+    threads: int = attrs.field(default=1, validator=whole(1))
+
+
+@attrs.frozen
+class Spec:
+    """Everything that a run needs to know."""
+
+    seed: int = attrs.field(default=0, validator=whole(0, 2**63 - 1))
+    plugins: tuple[str, ...] = ()
+    data: DataSpec = DataSpec()
+    network: NetworkSpec = NetworkSpec()
+    training: TrainingSpec = TrainingSpec()
+    search: SearchSpec = SearchSpec()
+    run: RunSpec = RunSpec()
+
+    @classmethod
+    def from_toml(cls, path: str | Path, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Read a TOML file; SpecError names the file, the key and the rule.
+
+        overrides: values by dotted key, such as {"search.max_epochs": 20}. Relative paths in the file
+        are taken from the working directory, or else from the folder of the file.
+        """
+        file = Path(path)
+        try:
+            values = parse_toml(_read(file))
+            spec = cls.from_dict(values, overrides)
+        except SpecError as error:
+            raise SpecError(f"{file}: {error}") from None
+        return spec.with_paths(file.parent)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Self:
+        """From nested plain values, as TOML gives them."""
+        merged = {key: _copy(value) for key, value in values.items()}
+        for key, value in (overrides or {}).items():
+            _set(merged, key, value)
+        _gather_settings(merged)
+        return structure(cls, merged)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values without those that are None; `from_dict` gives the same spec again."""
+        values = attrs.asdict(self, filter=lambda _, value: value is not None)
+        values["search"].update(values["search"].pop("settings"))
+        return values
+
+    def to_toml(self) -> str:
+        return tomli_w.dumps(self.to_dict())
+
+    def with_paths(self, folder: Path) -> Self:
+        """Paths that are not found from the working directory but from `folder` are rewritten."""
+        scheme, _, rest = self.data.source.partition(":")
+        source = f"npz:{_found(rest, folder)}" if scheme == "npz" else self.data.source
+        file = self.network.file and _found(self.network.file, folder)
+        return attrs.evolve(
+            self,
+            plugins=tuple(_found(name, folder) for name in self.plugins),
+            data=attrs.evolve(self.data, source=source),
+            network=attrs.evolve(self.network, file=file),
+        )
+
+
+T = TypeVar("T")
+
+
+def structure(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
+    """An attrs class from plain values, strictly typed; SpecError names the key and the rule."""
+    try:
+        return _converter.structure(values, cls)
+    except ClassValidationError as error:
+        raise SpecError(_explain(error, [where] if where else [])) from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """TOML that is not larger or deeper than a spec can be."""
+    if len(text) > MAX_BYTES:
+        raise SpecError(f"larger than {MAX_BYTES} bytes")
+    for i, line in enumerate(text.splitlines(), start=1):
+        if line.split("=")[0].count(".") > MAX_DEPTH or line.count("[") + line.count("{") > 200:
+            raise SpecError(f"line {i}: nested deeper than {MAX_DEPTH} levels")
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SpecError(f"not valid TOML: {error}") from None
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """`key=value` as on the command line; the value is TOML, or a string where it is not."""
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise SpecError(f"--set {text!r}: KEY=VALUE is needed")
+    try:
+        return key.strip(), parse_toml(f"value = {value}")["value"]
+    except SpecError:
+        return key.strip(), value.strip()
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise SpecError(f"larger than {MAX_BYTES} bytes")
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(error.strerror or str(error)) from None
+    except UnicodeDecodeError:
+        raise SpecError("not UTF-8 text") from None
+
+
+def _found(name: str, folder: Path) -> str:
+    path = Path(name).expanduser()
+    if path.is_absolute() or path.exists() or not (folder / path).exists():
+        return str(path)
+    return str(folder / path)
+
+
+def _copy(value: Any) -> Any:
+    return {k: _copy(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    *tables, name = key.split(".")
+    for table in tables:
+        values = values.setdefault(table, {})
+        if not isinstance(values, dict):
+            raise SpecError(f"{key}: {table} is not a table")
+    values[name] = value
+
+
+def _gather_settings(values: dict[str, Any]) -> None:
+    """Keys of [search] that are not its own belong to the strategy."""
+    search = values.get("search")
+    if isinstance(search, dict):
+        own = {field.name for field in attrs.fields(SearchSpec)} - {"settings"}
+        values["search"] = {k: v for k, v in search.items() if k in own}
+        values["search"]["settings"] = {k: v for k, v in search.items() if k not in own}
+
+
+def _strict(kind: type, name: str, *also: type) -> Any:
+    def check(value: Any, _: Any) -> Any:
+        if type(value) is kind or type(value) in also:
+            return kind(value)
+        raise ValueError(f"must be {name}, got {value!r}")
+
+    return check
+
+
+def _table(cls: type, converter: cattrs.Converter) -> Any:
+    inner = cattrs.gen.make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
+
+    def check(value: Any, kind: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"must be a table, got {value!r}")
+        return inner(value, kind)
+
+    return check
+
+
+def _list(value: Any, kind: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"must be a list, got {value!r}")
+    return tuple(_converter.structure(item, kind.__args__[0]) for item in value)
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_structure_hook_factory(attrs.has, lambda cls: _table(cls, converter))
+    converter.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _list)
+    converter.register_structure_hook(int, _strict(int, "a whole number"))
+    converter.register_structure_hook(float, _strict(float, "a number", int))
+    converter.register_structure_hook(bool, _strict(bool, "true or false"))
+    converter.register_structure_hook(str, _strict(str, "a string"))
+    return converter
+
+
+_converter = _make_converter()
+
+
+def _explain(error: BaseException, path: list[str]) -> str:
+    """The first thing that is wrong, with the dotted key where it is."""
+    if isinstance(error, ClassValidationError | IterableValidationError):
+        first = error.exceptions[0]
+        notes = [getattr(note, "name", None) for note in getattr(first, "__notes__", [])]
+        return _explain(first, path + [str(name) for name in notes if name])
+    if isinstance(error, ForbiddenExtraKeysError):
+        key = sorted(error.extra_fields)[0]
+        return unknown_key(key, [f.name for f in attrs.fields(error.cl)], path)
+    message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if path and message.startswith(f"{path[-1]} "):
+        path = path[:-1]
+    if message.startswith("must ") or not path:
+        return f"{'.'.join(path)} {message}".strip()
+    return f"{'.'.join(path)}.{message}" if " must " in message else f"{'.'.join(path)}: {message}"
+
+
+def unknown_key(key: str, known: Iterable[str], path: list[str]) -> str:
+    """The refusal of a key, with the nearest valid one."""
+    names = list(known)
+    near = difflib.get_close_matches(key, names, 1)
+    dotted = ".".join([*path, key])
+    return f"unknown key {dotted!r}" + (
+        f"; did you mean {'.'.join([*path, near[0]])!r}?" if near else f"; known: {', '.join(names)}"
+    )

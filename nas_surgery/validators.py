@@ -1,0 +1,58 @@
+"""attrs validators whose messages name the field, the rule and the value."""
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any
+
+Validator = Callable[[Any, Any, Any], None]
+
+
+def whole(minimum: int, maximum: int | None = None) -> Validator:
+    """A whole number (not a bool) of at least `minimum`, and at most `maximum`."""
+    upper = "" if maximum is None else f" and ≤ {maximum}"
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        good = isinstance(value, int) and not isinstance(value, bool) and value >= minimum
+        if not good or (maximum is not None and value > maximum):
+            raise ValueError(
+                f"{attribute.name} must be a whole number ≥ {minimum}{upper}, got {value!r}"
+            )
+
+    return check
+
+
+def number(
+    above: float | None = None, minimum: float | None = None, below: float | None = None
+) -> Validator:
+    """A finite number (not a bool) greater than `above`, at least `minimum`, less than `below`."""
+    bounds = ((above, ">"), (minimum, "≥"), (below, "<"))
+    rule = " and ".join(f"{sign} {bound:g}" for bound, sign in bounds if bound is not None)
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        good = good and (above is None or value > above) and (minimum is None or value >= minimum)
+        if not good or (below is not None and value >= below):
+            raise ValueError(f"{attribute.name} must be a number {rule}".rstrip() + f", got {value!r}")
+
+    return check
+
+
+def one_of(*choices: str) -> Validator:
+    """One of the named choices."""
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if value not in choices:
+            known = ", ".join(repr(choice) for choice in choices)
+            raise ValueError(f"{attribute.name} must be one of {known}, got {value!r}")
+
+    return check
+
+
+def optional(validator: Validator) -> Validator:
+    """None, or what the validator allows."""
+
+    def check(instance: Any, attribute: Any, value: Any) -> None:
+        if value is not None:
+            validator(instance, attribute, value)
+
+    return check
