@@ -73,7 +73,7 @@ class Network:
             if i < len(hidden):
                 layers.append(Activation(activation))
                 layers.extend([Dropout(dropout)] if dropout else [])
-        return cls(shape, layers)
+        return cls(shape, layers).astype(dtype)
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:

@@ -72,9 +72,9 @@ def load_safetensors(path: Path) -> Network:
             description = json.loads(metadata[METADATA_KEY])
             arrays = {name: own(np.array(file.get_tensor(name))) for name in file.keys()}  # noqa: SIM118
         return from_structure(description, arrays)
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+    except (SafetensorError, OSError, TypeError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: not a readable safetensors file: {error}") from None
-    except ModelFileError as error:
+    except (ModelFileError, NetworkError) as error:
         raise ModelFileError(f"{path}: {error}") from None
 
 

@@ -1,0 +1,189 @@
+import contextlib
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load, save
+
+from nas_surgery.network import Dense, ModelFileError, Network, is_finite
+from nas_surgery.network.storage import load_safetensors, named_arrays, structure, to_bytes
+from nas_surgery.testing.builders import Unbiased, build
+from nas_surgery.testing.networks import networks
+
+NETWORK = build(3, 4, "relu", Unbiased(2), dtype=np.float32)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "network.safetensors"
+
+
+def write(path, network=NETWORK, arrays=None, **changes):
+    """A file that may differ from what `to_bytes` would write."""
+    described = {**structure(network), **changes}
+    metadata = {"nas_surgery": json.dumps(described)}
+    path.write_bytes(save(arrays or dict(named_arrays(network)), metadata))
+
+
+@given(network=networks(), narrow=st.booleans())
+@settings(max_examples=40)
+def test_the_round_trip_is_exact(tmp_path_factory, network, narrow):
+    """Structure and bits come back, and equal networks give equal bytes."""
+    network = network.astype(np.float32) if narrow else network
+    path = tmp_path_factory.getbasetemp() / "round_trip.safetensors"
+    path.write_bytes(to_bytes(network))
+    again = load_safetensors(path)
+    assert again.equals(network)
+    assert to_bytes(again) == to_bytes(network)
+
+
+def test_arrays_are_plain_safetensors():
+    """Other tools can read the weights by their names."""
+    arrays = load(to_bytes(NETWORK))
+    assert set(arrays) == {"layers.0.kernel", "layers.0.bias", "layers.2.kernel"}
+    assert np.array_equal(arrays["layers.0.kernel"], NETWORK.layers[0].kernel)
+
+
+def test_loaded_arrays_are_read_only(path):
+    """A loaded network is as immutable as any."""
+    path.write_bytes(to_bytes(NETWORK))
+    assert not any(a.flags.writeable for a in named_arrays(load_safetensors(path)).values())
+
+
+LAYERS = structure(NETWORK)["layers"]
+ARRAYS = named_arrays(NETWORK)
+
+DAMAGES = {
+    "format": ({"format": 2}, "format version 2 is not 1"),
+    "shape": ({"input_shape": [5]}, "not a valid network: layer 0"),
+    "huge shape": ({"input_shape": [2**33, 2**33]}, "not a valid network: layer 0"),
+    "bad shape": ({"input_shape": None}, "the structure is damaged"),
+    "text for a shape": ({"input_shape": "33"}, "not a valid network"),
+    "no layers": ({"layers": []}, "at least one linear layer"),
+    "not a list": ({"layers": 3}, "the structure is damaged"),
+    "not a layer": ({"layers": ["dense"]}, "the structure is damaged"),
+    "kind": ({"layers": [{"kind": "lambda", "arrays": []}]}, "layer 0: unknown kind 'lambda'"),
+    "kind of kind": ({"layers": [{"kind": [], "arrays": []}]}, "the structure is damaged"),
+    "field": ({"layers": [{**LAYERS[0], "units": 4}]}, "the structure is damaged"),
+    "missing array": ({"layers": [*LAYERS, LAYERS[0]]}, "the structure is damaged.*layers.3"),
+    "unused array": ({"layers": LAYERS[:2]}, "arrays that no layer owns: layers.2.kernel"),
+    "function": (
+        {
+            "layers": [
+                LAYERS[0],
+                {"kind": "activation", "arrays": [], "function": "exec"},
+                LAYERS[2],
+            ]
+        },
+        "not a valid network: Activation.function 'exec'",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_structures_are_refused(path, damage):
+    """One line that names the file and what is wrong with it."""
+    changes, message = DAMAGES[damage]
+    write(path, **changes)
+    with pytest.raises(ModelFileError, match=message) as caught:
+        load_safetensors(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((3, 4), np.nan, np.float32), "layer 0: kernel holds NaN"),
+        (np.zeros((4, 3), np.float32), r"Dense.bias needs shape \(3,\)"),
+        (np.zeros((3, 4, 1), np.float32), "needs shape"),
+        (np.zeros((3, 4)), "one dtype per network"),
+        (np.zeros((3, 4), np.complex64), "an array of numbers is needed, got dtype complex64"),
+    ],
+)
+def test_damaged_arrays_are_refused(path, array, message):
+    """Weights must be finite, and of the shapes and the dtype that the structure needs."""
+    write(path, arrays={**ARRAYS, "layers.0.kernel": array})
+    with pytest.raises(ModelFileError, match=message):
+        load_safetensors(path)
+
+
+def test_deep_nesting_is_refused(path):
+    """A structure nested beyond the parser's depth is an error like any other."""
+    metadata = {"nas_surgery": "[" * 200_000 + "]" * 200_000}
+    path.write_bytes(save(dict(ARRAYS), metadata))
+    with pytest.raises(ModelFileError, match=str(path)):
+        load_safetensors(path)
+
+
+def test_dtypes_that_numpy_does_not_hold_are_refused(path):
+    """bfloat16 is valid safetensors, but nothing that a network can be."""
+    header = {
+        "__metadata__": {
+            "nas_surgery": json.dumps(structure(Network(1, [Dense(np.ones((1, 1)))])))
+        },
+        "layers.0.kernel": {"dtype": "BF16", "shape": [1, 1], "data_offsets": [0, 2]},
+    }
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"\0\0")
+    with pytest.raises(ModelFileError, match=str(path)):
+        load_safetensors(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 7,
+        bytes(64),
+        b"\xff" * 64,
+        to_bytes(NETWORK)[:-1],
+        to_bytes(NETWORK)[:40],
+        to_bytes(NETWORK) + b"\0",
+        save({"a": np.ones(1)}),
+        save({"a": np.ones(1)}, {"nas_surgery": "{"}),
+    ],
+    ids=[
+        "empty",
+        "short",
+        "zeros",
+        "ones",
+        "cut",
+        "header only",
+        "too long",
+        "foreign",
+        "not JSON",
+    ],
+)
+def test_other_bytes_are_refused(path, content):
+    """Truncated, random and foreign files; the error names the file."""
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=str(path)):
+        load_safetensors(path)
+
+
+def test_a_missing_file_is_an_error_of_ours(path):
+    """Also where there is nothing to read, or a directory."""
+    with pytest.raises(ModelFileError, match=str(path)):
+        load_safetensors(path)
+    with pytest.raises(ModelFileError, match=str(path.parent)):
+        load_safetensors(path.parent)
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_no_flipped_byte_gives_anything_but_a_valid_network_or_the_error(tmp_path_factory, data):
+    """Whatever byte is changed, nothing half-loaded comes out and no other exception."""
+    content = bytearray(to_bytes(NETWORK))
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "flipped.safetensors"
+    path.write_bytes(content)
+    with contextlib.suppress(ModelFileError):
+        network = load_safetensors(path)
+        assert is_finite(network)
+        with np.errstate(over="ignore", invalid="ignore"):  # an exponent may have been hit
+            logits = network.forward(np.ones((2, *network.input_shape)))
+        assert logits.shape == (2, *network.output_shape)
