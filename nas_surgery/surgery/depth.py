@@ -33,9 +33,7 @@ def exact_activation(network: Network, group: Group) -> str:
 
 def insert_identity(network: Network, group: Group, function: str) -> Surgery:
     """A linear layer with the identity as its kernel and its activation, behind the group's own (eq. 3)."""
-    behind = next(
-        (a for a in group.passers if isinstance(network.layers[a], Activation)), group.writers[-1]
-    )
+    behind = _last_elementwise(network, group)
     kernel = own(np.eye(group.size, dtype=network.dtype))
     added: list[Layer] = [Dense(kernel, np.zeros(group.size, network.dtype))]
     added += [Activation(function)] if function != "linear" else []
@@ -69,6 +67,17 @@ def factor_layer(network: Network, address: int, rank: int) -> Surgery:
     full_rank = lost.size == 0 or lost[0] <= np.finfo(np.float64).eps * 100 * parts.values[0]
     promise = proved("no component is lost") if full_rank else approximate("components are lost")
     return Surgery(edited, promise)
+
+
+def _last_elementwise(network: Network, group: Group) -> int:
+    """The group's activation, or its writer where a Flatten comes first: the channels are last until then."""
+    for address in group.passers:
+        layer = network.layers[address]
+        if isinstance(layer, Activation):
+            return address
+        if isinstance(layer, Flatten):
+            break
+    return group.writers[-1]
 
 
 def _identity_promise(before: str, inserted: str) -> Promise:

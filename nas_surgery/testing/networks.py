@@ -51,15 +51,16 @@ def networks(
     max_hidden: int = 3,
 ) -> Network:
     """A float64 network of float32 values: chains of linear layers with and without bias, on vectors,
-    or on the last axis of up to three before a Flatten; Normalize, Dropout, two linear layers in a row.
+    or on the last axis of up to three before a Flatten, which may stand anywhere; Normalize, Dropout,
+    linear layers in a row.
     """
     shape = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))
     count = draw(st.integers(min_hidden, max_hidden))
-    body = [draw(blocks(activation)) for _ in range(count)]
-    if len(shape) > 1:
-        body.insert(draw(st.integers(0, count)), [Flatten()])
-    items = [*draw(normalizations(shape[-1])), *(item for block in body for item in block)]
-    return build(shape, *items, _units(draw(widths), draw(st.booleans())), seed=draw(seeds))
+    body = [item for _ in range(count) for item in draw(blocks(activation))]
+    if len(shape) > 1 or not draw(st.integers(0, 4)):
+        body.insert(draw(st.integers(0, len(body))), Flatten())
+    last = _units(draw(widths), draw(st.booleans()))
+    return build(shape, *draw(normalizations(shape[-1])), *body, last, seed=draw(seeds))
 
 
 def inputs(network: Network, count: int = 40, seed: int = 0) -> Array:
