@@ -127,17 +127,19 @@ SOURCES: dict[str, Callable[[str], Dataset]] = {
 def _from_mapping(arrays: Mapping[str, ArrayLike]) -> Dataset:
     missing = [key for key in NPZ_KEYS[:2] if key not in arrays]
     if missing:
-        raise DataError(f"{' and '.join(missing)} missing; it holds {', '.join(arrays) or 'nothing'}")
-    return Dataset(
-        arrays["x_train"], arrays["y_train"], arrays.get("x_test"), arrays.get("y_test")
-    )
+        raise DataError(
+            f"{' and '.join(missing)} missing; it holds {', '.join(arrays) or 'nothing'}"
+        )
+    return Dataset(arrays["x_train"], arrays["y_train"], arrays.get("x_test"), arrays.get("y_test"))
 
 
 def _check_part(part: str, x: Array, y: Array) -> None:
     if x.dtype.kind not in "fiub":
         raise DataError(f"{part}: inputs must be numbers, got dtype {x.dtype}")
     if x.ndim < 2 or 0 in x.shape:
-        raise DataError(f"{part}: inputs must have shape (samples, …) and hold something, got {x.shape}")
+        raise DataError(
+            f"{part}: inputs must have shape (samples, …) and hold something, got {x.shape}"
+        )
     if y.ndim not in (1, 2) or len(y) != len(x):
         raise DataError(f"{part}: {len(x)} inputs but labels of shape {y.shape}")
     for name, values in (("inputs", x), ("labels", y)):

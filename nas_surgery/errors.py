@@ -24,7 +24,13 @@ class PluginError(NasSurgeryError):
 
 
 class RunError(NasSurgeryError):
-    """A run cannot start, or ended without a valid network."""
+    """A run cannot start where it was asked to."""
+
+
+class SearchFailedError(RunError):
+    """A run ended without a valid network."""
+
+    exit_code = 1
 
 
 __all__ = [
@@ -36,5 +42,6 @@ __all__ = [
     "OperationError",
     "PluginError",
     "RunError",
+    "SearchFailedError",
     "SpecError",
 ]

@@ -72,9 +72,13 @@ class _Trainer:
         self.weights = np.concatenate([array.ravel() for array in parameters.values()])
         self.gradient = np.zeros_like(self.weights)
         self.views = flat_views(self.weights, self.shapes)
-        plain = isinstance(plan.optimizer, SGD) and plan.optimizer == SGD(plan.optimizer.learning_rate)
+        plain = isinstance(plan.optimizer, SGD) and plan.optimizer == SGD(
+            plan.optimizer.learning_rate
+        )
         self.in_place = plain and plan.clip_norm is None
-        self.update = FlatUpdate(plan.optimizer, state.slots, self.weights, self.gradient, self.shapes)
+        self.update = FlatUpdate(
+            plan.optimizer, state.slots, self.weights, self.gradient, self.shapes
+        )
         self.nodes = self._nodes(network)
         self.loss = _softmax_loss if plan.loss == "cross_entropy" else _squared_loss
 
@@ -262,4 +266,3 @@ def _squared_loss(outputs: Array, y: Array) -> tuple[float, Array]:
     loss = float(np.mean(difference * difference, dtype=np.float64))
     difference *= 2 / difference.size
     return loss, difference
-

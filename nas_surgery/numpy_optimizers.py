@@ -22,7 +22,12 @@ class FlatUpdate:
         gradient: Array,
         shapes: Mapping[str, Shape],
     ) -> None:
-        self.optimizer, self.weights, self.gradient, self.shapes = optimizer, weights, gradient, shapes
+        self.optimizer, self.weights, self.gradient, self.shapes = (
+            optimizer,
+            weights,
+            gradient,
+            shapes,
+        )
         self.updates = 0 if slots is None else slots.updates
         self.state = {name: np.zeros_like(weights) for name in slot_names(optimizer)}
         if slots is not None:

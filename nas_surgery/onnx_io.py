@@ -74,7 +74,9 @@ def check_onnx(content: bytes, network: Network, x: ArrayLike) -> float:
     run = onnx_function(content)
     batch = np.asarray(x)
     wanted = network.forward(batch)
-    found = np.concatenate([run(batch), *(run(batch[i : i + 1]) for i in range(min(4, len(batch))))])
+    found = np.concatenate(
+        [run(batch), *(run(batch[i : i + 1]) for i in range(min(4, len(batch))))]
+    )
     wanted = np.concatenate([wanted, wanted[: min(4, len(batch))]])
     scale = max(float(np.abs(wanted).max(initial=0)), np.finfo(np.float32).tiny)
     difference = float(np.abs(found - wanted).max(initial=0)) / scale

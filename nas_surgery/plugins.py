@@ -106,7 +106,9 @@ class Registry:
             for hook in self._manager.get_hookcallers(self._manager.get_plugin(name)) or []:
                 if hook.name not in known:
                     near = difflib.get_close_matches(hook.name, known, 1)
-                    hint = f"; did you mean {near[0]}?" if near else f"; hooks are {', '.join(known)}"
+                    hint = (
+                        f"; did you mean {near[0]}?" if near else f"; hooks are {', '.join(known)}"
+                    )
                     raise PluginError(f"{hook.name} is not a hook{hint}") from None
             raise
 
@@ -207,4 +209,6 @@ def _singular(kind: str) -> str:
 def _reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else ""
-    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")
+    return (
+        text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")
+    )

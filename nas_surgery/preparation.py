@@ -65,9 +65,7 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     backend.check(start)
     steps = -(-len(splits.train) // spec.training.batch_size)
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
-    return Preparation(
-        spec, registry, splits, start, backend, device, recipe, strategy, score
-    )
+    return Preparation(spec, registry, splits, start, backend, device, recipe, strategy, score)
 
 
 def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:

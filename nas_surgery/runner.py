@@ -202,7 +202,9 @@ class _Run:
             "device": self.made.device,
             "versions": self._versions(),
             "plugins": [
-                {"name": p.name, "version": p.version} for p in self.made.registry.plugins if not p.error
+                {"name": p.name, "version": p.version}
+                for p in self.made.registry.plugins
+                if not p.error
             ],
         }
 

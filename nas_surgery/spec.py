@@ -77,7 +77,9 @@ class TrainingSpec:
     batch_size: int = attrs.field(default=16, validator=whole(1))
     optimizer: str = attrs.field(default="sgd", validator=one_of(*OPTIMIZERS))
     learning_rate: float | None = attrs.field(default=None, validator=optional(number(above=0)))
-    momentum: float | None = attrs.field(default=None, validator=optional(number(minimum=0, below=1)))
+    momentum: float | None = attrs.field(
+        default=None, validator=optional(number(minimum=0, below=1))
+    )
     nesterov: bool | None = None
     weight_decay: float | None = attrs.field(default=None, validator=optional(number(minimum=0)))
     beta1: float | None = attrs.field(default=None, validator=optional(number(minimum=0, below=1)))
@@ -93,7 +95,16 @@ class TrainingSpec:
         """The optimizer with its settings; SpecError for a setting that it does not have."""
         cls = OPTIMIZERS[self.optimizer]
         taken = {field.name for field in attrs.fields(cls)}
-        names = ("learning_rate", "momentum", "nesterov", "weight_decay", "beta1", "beta2", "rho", "epsilon")
+        names = (
+            "learning_rate",
+            "momentum",
+            "nesterov",
+            "weight_decay",
+            "beta1",
+            "beta2",
+            "rho",
+            "epsilon",
+        )
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         for name in given:
             if name not in taken:
@@ -164,7 +175,9 @@ class Spec:
         return spec.with_paths(file.parent)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Self:
+    def from_dict(
+        cls, values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+    ) -> Self:
         """From nested plain values, as TOML gives them."""
         merged = {key: _copy(value) for key, value in values.items()}
         for key, value in (overrides or {}).items():
@@ -332,5 +345,7 @@ def unknown_key(key: str, known: Iterable[str], path: list[str]) -> str:
     near = difflib.get_close_matches(key, names, 1)
     dotted = ".".join([*path, key])
     return f"unknown key {dotted!r}" + (
-        f"; did you mean {'.'.join([*path, near[0]])!r}?" if near else f"; known: {', '.join(names)}"
+        f"; did you mean {'.'.join([*path, near[0]])!r}?"
+        if near
+        else f"; known: {', '.join(names)}"
     )

@@ -79,7 +79,9 @@ def split(dataset: Dataset, plan: SplitPlan, loss: str = "auto") -> Splits:
     train, validation = _train_and_validation(order, plan)
     if validation is None:
         if x_test is None or y_test is None:
-            raise DataError('validation = "test" needs a source with a test part; this one has none')
+            raise DataError(
+                'validation = "test" needs a source with a test part; this one has none'
+            )
         parts = Samples(x[train], y[train]), Samples(x_test, y_test), None
     else:
         test = None if x_test is None or y_test is None else Samples(x_test, y_test)
@@ -168,7 +170,9 @@ def _class_labels(y: Array, y_test: Array | None) -> tuple[Array, Array | None, 
     if y.dtype.kind in "iu":
         _check_range(classes)
     elif y.dtype.kind not in "bUSO":
-        raise DataError(f"class labels must be whole numbers, strings or bools, got dtype {y.dtype}")
+        raise DataError(
+            f"class labels must be whole numbers, strings or bools, got dtype {y.dtype}"
+        )
     if len(classes) < 2:
         raise DataError(f"classification needs at least two classes, got {len(classes)}")
     if y_test is not None:

@@ -59,7 +59,12 @@ class RMSprop:
 
 Optimizer = SGD | Adam | AdamW | RMSprop
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RMSprop,
+}
 
 
 def slot_names(optimizer: Optimizer) -> tuple[str, ...]:
@@ -173,11 +178,14 @@ class Recipe:
         epochs, rest = divmod(position, self.steps_per_epoch(samples))
         return epochs * samples + min(rest * self.batch_size, samples)
 
-    def plan(self, samples: int, start: int, steps: int) -> TrainingPlan:
-        """The plan for `steps` batches from position `start`, for a training set of `samples`."""
+    def plan(self, samples: int, start: int, steps: int, rate: float = 1.0) -> TrainingPlan:
+        """The plan for `steps` batches from position `start`, for a training set of `samples`.
+
+        rate: factor of the learning rate on top of the schedule.
+        """
         order = batch_order(self.seed, samples, self.batch_size, start, steps)
         scales = [self.schedule.scale(step) for step in range(start, start + steps)]
-        rates = np.array(scales) * self.optimizer.learning_rate
+        rates = np.array(scales) * (self.optimizer.learning_rate * rate)
         return TrainingPlan(
             order, rates, self.batch_size, self.optimizer, self.loss, self.clip_norm, self.seed
         )

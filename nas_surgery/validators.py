@@ -32,7 +32,9 @@ def number(
         good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
         good = good and (above is None or value > above) and (minimum is None or value >= minimum)
         if not good or (below is not None and value >= below):
-            raise ValueError(f"{attribute.name} must be a number {rule}".rstrip() + f", got {value!r}")
+            raise ValueError(
+                f"{attribute.name} must be a number {rule}".rstrip() + f", got {value!r}"
+            )
 
     return check
 

@@ -42,14 +42,10 @@ def channel_groups(network: "Network") -> tuple[Group, ...]:
 def _between(network: "Network", writer: int, reader: int) -> Group:
     size = network.shapes[writer + 1][-1]
     positions = linear_layer(network.layers[reader]).fan_in // size
-    return Group(
-        size, (writer,), (Reader(reader, positions),), tuple(range(writer + 1, reader))
-    )
+    return Group(size, (writer,), (Reader(reader, positions),), tuple(range(writer + 1, reader)))
 
 
 def linear_layer(layer: Layer) -> Dense:
     """The layer itself, for the type checker, where only a linear one can stand."""
     assert isinstance(layer, Dense), layer
     return layer
-
-

@@ -84,5 +84,3 @@ def _layer(address: int, item: dict[str, Any], arrays: dict[str, Array]) -> Laye
         raise ModelFileError(f"layer {address}: unknown kind {item['kind']!r}")
     held = {field: arrays[array_name(address, field)] for field in item["arrays"]}
     return LAYERS[item["kind"]](**fields, **held)
-
-

@@ -27,9 +27,7 @@ class AddLayer(Operation):
     retraining: ClassVar[int] = 10
 
     layer: int = attrs.field(validator=whole(0))
-    activation: str | None = attrs.field(
-        default=None, validator=optional(one_of(*ACTIVATIONS))
-    )
+    activation: str | None = attrs.field(default=None, validator=optional(one_of(*ACTIVATIONS)))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         group = self.group(network, self.layer)

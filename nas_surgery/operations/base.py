@@ -54,7 +54,9 @@ class Operation(ABC):
         """Parameter count of the edited network; overridden where it is known without surgery."""
         return self.apply(network).network.parameter_count
 
-    def __call__(self, network: Network, *, seed: int = 0, probe: ArrayLike | None = None) -> Network:
+    def __call__(
+        self, network: Network, *, seed: int = 0, probe: ArrayLike | None = None
+    ) -> Network:
         """Apply to the network and return the edited one."""
         batch = None if probe is None else np.asarray(probe)
         return self.apply(network, Context(seed, probe=batch)).network
@@ -85,7 +87,11 @@ class Operation(ABC):
             for field in attrs.fields(type(self))
             if getattr(self, field.name) != field.default
         }
-        return f"{self.name}({', '.join(f'{k}={v}' for k, v in shown.items())})" if shown else self.name
+        return (
+            f"{self.name}({', '.join(f'{k}={v}' for k, v in shown.items())})"
+            if shown
+            else self.name
+        )
 
     def group(self, network: Network, layer: int) -> Group:
         """The channel group that the hidden linear layer at address `layer` writes."""

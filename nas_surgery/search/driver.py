@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from nas_surgery.errors import RunError
+from nas_surgery.errors import SearchFailedError
 from nas_surgery.preparation import Preparation
 from nas_surgery.search.events import Event
 from nas_surgery.search.executors import Executor
@@ -56,7 +56,7 @@ class Driver:
         return perf_counter() - self._began
 
     def search(self) -> SearchResult:
-        """Run the strategy to its end, or until time is up; RunError if no valid network came out."""
+        """Run the strategy to its end, or until time is up; SearchFailedError if no valid network came out."""
         generator = self.preparation.strategy.search(self._setting())
         current, winner, stopped = next(generator), None, "finished"
         while winner is None:
@@ -101,7 +101,9 @@ class Driver:
         self.journal.write("decision", **decision)
         self._tell("decision", decision)
         states: dict[int | None, TrainState] = {
-            job: outcome.state for job, outcome in self._outcomes.items() if outcome.state is not None
+            job: outcome.state
+            for job, outcome in self._outcomes.items()
+            if outcome.state is not None
         }
         outcomes: list[Outcome] = []
         if self._time_is_up() and current.best is not None:
@@ -134,14 +136,16 @@ class Driver:
         finished = [o.job for o in self._outcomes.values() if not o.failed]
         known = {current.best, *(job.id for job in current.jobs)} & set(finished)
         if not known:
-            raise RunError("time was up before any network was trained")
+            raise SearchFailedError("time was up before any network was trained")
         return min(known, key=lambda job: (-self._outcomes[job].accuracy, job or 0)) or 0
 
     def _result(self, winner: int, stopped: str) -> SearchResult:
         outcome = self._outcomes[winner]
         if outcome.failed:
             reason = outcome.failure.reason if outcome.failure else "no outcome"
-            raise RunError(f"no valid network came out of the run: {reason}; a lower learning_rate may help")
+            raise SearchFailedError(
+                f"no valid network came out of the run: {reason}; a lower learning_rate may help"
+            )
         lineage, operations = [], []
         place: int | None = winner
         while place is not None:

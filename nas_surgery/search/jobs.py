@@ -14,7 +14,8 @@ class Job:
     """Take the network that job `parent` left (None: the start network), operate, train, evaluate.
 
     id: counts up from 0 within a run, and keys the randomness of the operations. steps: batches to
-    train. purpose: a word for people ("pretrain", "candidate", "branch").
+    train. purpose: a word for people ("pretrain", "candidate", "branch"). rate: factor of the
+    learning rate. average: the network is the mean over the ends of this many last epochs.
     """
 
     id: int
@@ -22,6 +23,8 @@ class Job:
     operations: tuple[Operation, ...] = ()
     steps: int = 0
     purpose: str = "branch"
+    rate: float = 1.0
+    average: int = 0
 
     def to_json(self) -> dict[str, Any]:
         operations = [operation.to_json() for operation in self.operations]
@@ -31,6 +34,8 @@ class Job:
             "operations": operations,
             "steps": self.steps,
             "purpose": self.purpose,
+            **({"rate": self.rate} if self.rate != 1.0 else {}),
+            **({"average": self.average} if self.average else {}),
         }
 
 

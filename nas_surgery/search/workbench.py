@@ -92,8 +92,7 @@ class Workbench:
         start = perf_counter()
         state, losses = operated.state, np.zeros(0)
         if job.steps:
-            plan = self.recipe.plan(self.samples, state.step, job.steps)
-            state, losses = self.backend.train(state, self._train, plan)
+            state, losses = self._trained(job, state)
         middle = perf_counter()
         cost = self._cost(state.network, operated.state.step, state.step)
         if not np.isfinite(losses).all() or not is_finite(state.network):
@@ -116,6 +115,23 @@ class Workbench:
             seconds={"training": middle - start, "evaluation": perf_counter() - middle},
         )
 
+    def _trained(self, job: Job, state: TrainState) -> tuple[TrainState, Array]:
+        """Train for the job's steps; with `average`, the result is the mean over the last epochs' ends."""
+        epoch = self.recipe.steps_per_epoch(self.samples)
+        tail = min(job.average, job.steps // epoch)
+        stretches = [job.steps - tail * epoch] + [epoch] * tail
+        losses, ends = [np.zeros(0)], []
+        for steps in (steps for steps in stretches if steps):
+            plan = self.recipe.plan(self.samples, state.step, steps, job.rate)
+            state, part = self.backend.train(state, self._train, plan)
+            losses.append(part)
+            ends.append(state.network)
+            if not np.isfinite(part).all():
+                break
+        if tail > 1:
+            state = attrs.evolve(state, network=mean_network(ends[-tail:]))
+        return state, np.concatenate(losses)
+
     def _cost(self, network: Network, start: int, stop: int) -> Cost:
         plan = self.recipe.plan_samples(self.samples, start, stop)
         held = len(self._validation_labels)
@@ -132,6 +148,16 @@ class Workbench:
                 "".join(traceback.format_exception(error)),
             ),
         )
+
+
+def mean_network(networks: list[Network]) -> Network:
+    """One network with the mean of each parameter, over networks of one topology."""
+    held = [network.parameters() for network in networks]
+    means = {
+        name: np.mean([each[name] for each in held], axis=0, dtype=np.float64).astype(array.dtype)
+        for name, array in held[0].items()
+    }
+    return networks[-1].with_parameters(means)
 
 
 def checked(operation: Operation, before: Network, surgery: Any) -> Network:

@@ -30,7 +30,9 @@ def singular_components(layer: Dense, count: int | None = None) -> Components:
     left, values, right_t = linalg.svd(kernel, full_matrices=complete)
     values = np.pad(values, (0, max(0, wanted - len(values))))
     signs = _signs(layer, kernel, right_t[:wanted].T)
-    return Components(left[:, :wanted] * signs[: left.shape[1]], values[:wanted], right_t[:wanted].T * signs)
+    return Components(
+        left[:, :wanted] * signs[: left.shape[1]], values[:wanted], right_t[:wanted].T * signs
+    )
 
 
 def _signs(layer: Dense, kernel: Array, right: Array) -> Array:

@@ -73,7 +73,9 @@ def _is_identity(change: "WidthMap") -> bool:
     if m < n or (change.offset is not None and np.any(change.offset)):
         return False
     product = change.old_columns @ change.decode[:m]
-    return _near(product, np.eye(n) if isinstance(product, np.ndarray) else sparse.eye_array(n, format="csr"))
+    return _near(
+        product, np.eye(n) if isinstance(product, np.ndarray) else sparse.eye_array(n, format="csr")
+    )
 
 
 def _is_identity_where_reachable(network: Network, group: Group, change: "WidthMap") -> bool:

@@ -96,4 +96,6 @@ def read(layer: Layer, decode: Matrix, offset: Array | None, positions: int = 1)
 def _like(layer: Layer, kernel: Array, bias: Array | None) -> Layer:
     dtype = linear_layer(layer).kernel.dtype
     held = None if bias is None else own(np.ascontiguousarray(bias, dtype))
-    return attrs.evolve(linear_layer(layer), kernel=own(np.ascontiguousarray(kernel, dtype)), bias=held)
+    return attrs.evolve(
+        linear_layer(layer), kernel=own(np.ascontiguousarray(kernel, dtype)), bias=held
+    )

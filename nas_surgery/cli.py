@@ -1,0 +1,156 @@
+"""The command line. Exit codes: 0 done, 1 the run gave no valid network, 2 wrong input, 130 interrupted."""
+
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from nas_surgery.errors import NasSurgeryError
+
+EXISTING = click.Path(path_type=Path)
+
+
+class _Group(click.Group):
+    """Turns every error of the package into one line and its exit code."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        try:
+            super().main(*args, **kwargs)
+        except NasSurgeryError as error:
+            line = " ".join(str(error).split())
+            click.echo(f"nas-surgery: error: {line}", err=True)
+            sys.exit(error.exit_code)
+        except BrokenPipeError:
+            sys.exit(1)
+        raise AssertionError("click ends the process")  # pragma: no cover
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="nas-surgery")
+def main() -> None:
+    """Neural networks that grow and shrink while they train."""
+
+
+@main.command()
+@click.argument("spec", type=EXISTING)
+@click.option("--backend", help="Train with this backend, such as numpy, torch or tensorflow.")
+@click.option("--device", help='Train on this device: cpu, cuda, cuda:1, mps, or "auto".')
+@click.option("--seed", type=int, help="Seed of everything random but the split of the data.")
+@click.option("--out", type=EXISTING, help="New directory for the run. Default: runs/SPEC-N.")
+@click.option("--baseline", is_flag=True, help="Also train the start topology for as many epochs.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key of the spec; repeatable.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def run(
+    spec: Path,
+    backend: str | None,
+    device: str | None,
+    seed: int | None,
+    out: Path | None,
+    baseline: bool,
+    settings: tuple[str, ...],
+    quiet: bool,
+) -> None:
+    """Search for a better network as SPEC says, and keep it in a run directory."""
+    from nas_surgery.progress import Progress
+    from nas_surgery.runner import run as carry_out
+    from nas_surgery.spec import parse_override
+
+    overrides = dict(parse_override(text) for text in settings)
+    given = {"training.backend": backend, "training.device": device, "seed": seed}
+    overrides.update({key: value for key, value in given.items() if value is not None})
+    directory = out or _new_directory(spec)
+    with Progress(shown=not quiet and sys.stderr.isatty()) as progress:
+        result = carry_out(
+            spec, out=directory, overrides=overrides, baseline=baseline, observers=[progress]
+        )
+    click.echo(_report(result.summary, directory))
+
+
+@main.command()
+@click.argument("model", type=EXISTING)
+def inspect(model: Path) -> None:
+    """Show what the weights of MODEL (a file or a run directory) say, and which surgeries are proposed and why."""
+    from nas_surgery.files import load
+    from nas_surgery.inspection import inspection
+    from nas_surgery.plugins import default_registry
+
+    network = load(_model_file(model))
+    click.echo(inspection(network, default_registry().all("operations")))
+
+
+@main.command()
+@click.argument("model", type=EXISTING)
+@click.option(
+    "-o", "--output", type=EXISTING, required=True, help="File to write: .onnx or .safetensors."
+)
+def export(model: Path, output: Path) -> None:
+    """Write the network of MODEL (a file or a run directory) to another file."""
+    from nas_surgery.files import load, save
+    from nas_surgery.onnx_io import read_metadata
+
+    source = _model_file(model)
+    known = source.with_suffix(".onnx") if model.is_dir() else source
+    with_metadata = known.suffix == ".onnx" and known.is_file()
+    network = load(source)
+    save(network, output, read_metadata(known.read_bytes()) if with_metadata else None)
+    click.echo(f"{output}: {network!r}")
+
+
+@main.command()
+def plugins() -> None:
+    """List what is installed, its version and origin, and what failed to load and why."""
+    from nas_surgery.plugins import default_registry
+
+    for info in default_registry().plugins:
+        click.echo(f"{info.name} {info.version} ({info.origin})")
+        if info.error:
+            click.echo(f"  failed to load: {info.error}")
+        for kind, names in info.provides.items():
+            click.echo(f"  {kind}: {', '.join(names)}")
+
+
+def _model_file(model: Path) -> Path:
+    """The winner's file of a run directory, or the file itself."""
+    if not model.is_dir():
+        return model
+    winner = model / "winner.safetensors"
+    if not winner.is_file():
+        raise NasSurgeryError(f"{model}: no winner.safetensors in it; is it a run that has ended?")
+    return winner
+
+
+def _new_directory(spec: Path) -> Path:
+    number = 1
+    while (directory := Path("runs") / f"{spec.stem}-{number}").exists():
+        number += 1
+    return directory
+
+
+def _report(summary: dict[str, Any], directory: Path) -> str:
+    metric = {"accuracy": "accuracy", "r2": "R²"}[summary["metric"]]
+    lines = [
+        _line("winner", summary["hidden"]["end"], summary["parameters"]["end"], summary, metric),
+        f"cost      {summary['cost']['epoch_equivalents']:.0f} epochs in {summary['cost']['seconds']:.1f} s,"
+        f" {summary['cost']['relative']:.2f} × training the final network",
+        f"written   {directory}",
+    ]
+    if summary["baseline"]:
+        start, count = summary["hidden"]["start"], summary["parameters"]["start"]
+        lines.insert(1, _line("baseline", start, count, summary["baseline"], metric))
+    return "\n".join(lines)
+
+
+def _line(
+    name: str, hidden: list[int], parameters: int, figures: dict[str, Any], metric: str
+) -> str:
+    accuracy = figures["accuracy"]
+    shown = [f"{part} {value:.4f}" for part, value in accuracy.items() if value is not None]
+    widths = "-".join(map(str, hidden)) or "no hidden layer"
+    return f"{name:<9} {widths}, {parameters:,} parameters, {metric}: {', '.join(shown) or 'none'}"
