@@ -231,10 +231,12 @@ class _DropoutNode(_Node):
     def forward(self, x: Array) -> Array:
         kept = self.generator.random(x.shape) >= self.rate
         self.mask = kept.astype(x.dtype) / x.dtype.type(1 - self.rate)
-        return x * self.mask
+        result: Array = x * self.mask
+        return result
 
     def backward(self, gradient: Array) -> Array:
-        return gradient * self.mask
+        result: Array = gradient * self.mask
+        return result
 
 
 def _node(address: int, layer: Layer) -> _Node:

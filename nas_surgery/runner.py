@@ -7,10 +7,9 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
-import attrs
 from threadpoolctl import threadpool_limits
 
-from nas_surgery.errors import ModelFileError, RunError
+from nas_surgery.errors import RunError
 from nas_surgery.files import write_atomically
 from nas_surgery.network import Network
 from nas_surgery.network.storage import to_bytes
@@ -24,7 +23,6 @@ from nas_surgery.search.jobs import Job, Outcome
 from nas_surgery.search.journal import Journal, plain
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.spec import Spec
-from nas_surgery.training import Samples
 
 CHECK_SAMPLES = 64
 

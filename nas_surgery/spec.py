@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_origin
+from typing import Any, Self, TypeVar
 
 import attrs
 import cattrs
@@ -292,7 +292,7 @@ def _strict(kind: type, name: str, *also: type) -> Any:
 
 
 def _table(cls: type, converter: cattrs.Converter) -> Any:
-    inner = cattrs.gen.make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
+    inner: Any = cattrs.gen.make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
 
     def check(value: Any, kind: Any) -> Any:
         if not isinstance(value, Mapping):
@@ -311,7 +311,7 @@ def _list(value: Any, kind: Any) -> tuple[Any, ...]:
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_structure_hook_factory(attrs.has, lambda cls: _table(cls, converter))
-    converter.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _list)
+    converter.register_structure_hook_func(lambda kind: getattr(kind, "__origin__", None) is tuple, _list)
     converter.register_structure_hook(int, _strict(int, "a whole number"))
     converter.register_structure_hook(float, _strict(float, "a number", int))
     converter.register_structure_hook(bool, _strict(bool, "true or false"))

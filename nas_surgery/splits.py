@@ -11,6 +11,8 @@ from nas_surgery.errors import DataError
 from nas_surgery.network import Array, Normalize, keyed_generator
 from nas_surgery.training import Samples
 
+_Parts = tuple[Samples, Samples, Samples | None]
+
 SCALINGS = ("unit", "standard", "none")
 
 
@@ -82,7 +84,7 @@ def split(dataset: Dataset, plan: SplitPlan, loss: str = "auto") -> Splits:
             raise DataError(
                 'validation = "test" needs a source with a test part; this one has none'
             )
-        parts = Samples(x[train], y[train]), Samples(x_test, y_test), None
+        parts: _Parts = (Samples(x[train], y[train]), Samples(x_test, y_test), None)
     else:
         test = None if x_test is None or y_test is None else Samples(x_test, y_test)
         parts = Samples(x[train], y[train]), Samples(x[validation], y[validation]), test
@@ -207,7 +209,7 @@ def _columns(y: Array) -> Array:
 
 
 def _finish(
-    parts: tuple[Samples, Samples, Samples | None],
+    parts: _Parts,
     plan: SplitPlan,
     loss: str,
     names: tuple[str, ...],
@@ -234,11 +236,12 @@ def scaling_layer(x: Array, scaling: str) -> Normalize | None:
     if scaling == "none":
         return None
     pixels = x.ndim > 2 or _looks_like_pixels(x)
+    axes: int | tuple[int, ...] | None = None if pixels else 0
     if scaling == "unit":
-        axes = None if pixels else 0
         low, high = x.min(axis=axes), x.max(axis=axes)
         return _normalize(low, np.asarray(high, np.float64) - low)
-    axes = (tuple(range(x.ndim - 1)) if x.ndim == 4 else None) if pixels else 0
+    if x.ndim == 4:
+        axes = (0, 1, 2)
     return _normalize(x.mean(axis=axes, dtype=np.float64), x.std(axis=axes, dtype=np.float64))
 
 

@@ -61,11 +61,13 @@ def _relu6_slope(x: Array, y: Array) -> Array:
 
 
 def _leaky_relu(x: Array) -> Array:
-    return np.where(x > 0, x, x * x.dtype.type(LEAKY_SLOPE))
+    y: Array = np.where(x > 0, x, x * x.dtype.type(LEAKY_SLOPE))
+    return y
 
 
 def _leaky_relu_slope(x: Array, y: Array) -> Array:
-    return np.where(x > 0, x.dtype.type(1), x.dtype.type(LEAKY_SLOPE))
+    result: Array = np.where(x > 0, x.dtype.type(1), x.dtype.type(LEAKY_SLOPE))
+    return result
 
 
 def _elu(x: Array) -> Array:
@@ -78,11 +80,13 @@ def _elu_slope(x: Array, y: Array) -> Array:
 
 def _selu(x: Array) -> Array:
     scale, alpha = x.dtype.type(SELU_SCALE), x.dtype.type(SELU_ALPHA)
-    return scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    result: Array = scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return result
 
 
 def _selu_slope(x: Array, y: Array) -> Array:
-    return np.where(x > 0, x.dtype.type(SELU_SCALE), y + x.dtype.type(SELU_SCALE * SELU_ALPHA))
+    result: Array = np.where(x > 0, x.dtype.type(SELU_SCALE), y + x.dtype.type(SELU_SCALE * SELU_ALPHA))
+    return result
 
 
 def _normal_cdf(x: Array) -> Array:
@@ -96,7 +100,8 @@ def _gelu(x: Array) -> Array:
 
 def _gelu_slope(x: Array, y: Array) -> Array:
     density = np.exp(-x * x * x.dtype.type(0.5)) * x.dtype.type(_INV_SQRT_2PI)
-    return _normal_cdf(x) + x * density
+    result: Array = _normal_cdf(x) + x * density
+    return result
 
 
 def _tanh_slope(x: Array, y: Array) -> Array:
@@ -109,11 +114,13 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _sigmoid_slope(x: Array, y: Array) -> Array:
-    return y * (1 - y)
+    result: Array = y * (1 - y)
+    return result
 
 
 def _softplus(x: Array) -> Array:
-    return np.logaddexp(x, x.dtype.type(0))
+    result: Array = np.logaddexp(x, x.dtype.type(0))
+    return result
 
 
 def _softplus_slope(x: Array, y: Array) -> Array:
@@ -126,7 +133,8 @@ def _silu(x: Array) -> Array:
 
 def _silu_slope(x: Array, y: Array) -> Array:
     gate = _sigmoid(x)
-    return gate + y * (1 - gate)
+    result: Array = gate + y * (1 - gate)
+    return result
 
 
 ACTIVATIONS: dict[str, Function] = {

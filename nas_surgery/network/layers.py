@@ -6,7 +6,7 @@ Channels are last. A linear layer is linear only; its activation is a layer of i
 from abc import ABC, abstractmethod
 from enum import IntEnum
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import attrs
 import numpy as np
@@ -50,8 +50,7 @@ class Layer(ABC):
 
     def arrays(self) -> dict[str, Array]:
         """Every array of the layer by field name, trainable or not."""
-        values = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
-        return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+        return {k: v for k, v in self._fields().items() if isinstance(v, np.ndarray)}
 
     def parameters(self) -> dict[str, Array]:
         """The trainable arrays by field name."""
@@ -59,8 +58,12 @@ class Layer(ABC):
 
     def config(self) -> dict[str, Any]:
         """The fields that are not arrays, as JSON values."""
-        values = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        values = self._fields()
         return {k: v for k, v in values.items() if v is not None and not isinstance(v, np.ndarray)}
+
+    def _fields(self) -> dict[str, Any]:
+        """Field values by name; every layer is an attrs class."""
+        return attrs.asdict(cast(attrs.AttrsInstance, self), recurse=False)
 
 
 def _optional_array(values: Any) -> Array | None:
@@ -91,11 +94,11 @@ class Dense(Layer):
 
     @property
     def fan_in(self) -> int:
-        return self.kernel.shape[0]
+        return int(self.kernel.shape[0])
 
     @property
     def units(self) -> int:
-        return self.kernel.shape[1]
+        return int(self.kernel.shape[1])
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if not input_shape or input_shape[-1] != self.fan_in:
