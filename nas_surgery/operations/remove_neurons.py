@@ -58,7 +58,10 @@ class RemoveNeurons(Operation):
 
     def parameters_after(self, network: Network) -> int:
         group = self.group(network, self.layer)
-        return width_parameters(network, group, self.units_left(group))
+        left = self.units_left(group)
+        if _may_give_a_bias(network, group):
+            return super().parameters_after(network)
+        return width_parameters(network, group, left)
 
     def units_left(self, group: Group) -> int:
         """Units of the layer afterwards; OperationError unless between 1 and one less than now."""
@@ -68,6 +71,13 @@ class RemoveNeurons(Operation):
                 f"{self.name}: layer {self.layer} has {group.size} units and cannot be left with {left}"
             )
         return left
+
+
+def _may_give_a_bias(network: Network, group: Group) -> bool:
+    """Whether a reader without a bias may get one from the offset."""
+    biases = [linear_layer(network.layers[reader.address]).bias for reader in group.readers]
+    moved = linear_layer(network.layers[group.writers[0]]).bias
+    return any(bias is None for bias in biases) and moved is not None and bool(moved.any())
 
 
 def _projection(network: Network, group: Group, keep: int) -> WidthMap:

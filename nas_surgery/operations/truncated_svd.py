@@ -31,13 +31,7 @@ class TruncatedSVD(Operation):
     rank: int = attrs.field(validator=whole(1))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
-        self.group(network, self.layer)
-        layer = linear_layer(network.layers[self.layer])
-        if self.rank > min(layer.kernel.shape):
-            raise OperationError(
-                f"{self.name}: layer {self.layer} has a kernel of shape {layer.kernel.shape},"
-                f" so rank {self.rank} is more than it can hold"
-            )
+        self.target(network)
         return factor_layer(network, self.layer, self.rank)
 
     @classmethod
@@ -53,9 +47,18 @@ class TruncatedSVD(Operation):
         return proposals
 
     def parameters_after(self, network: Network) -> int:
+        return network.parameter_count + _parameter_change(self.target(network), self.rank)
+
+    def target(self, network: Network) -> Dense:
+        """The layer to factor; OperationError where it is not hidden or cannot hold the rank."""
         self.group(network, self.layer)
         layer = linear_layer(network.layers[self.layer])
-        return network.parameter_count + _parameter_change(layer, self.rank)
+        if self.rank > min(layer.kernel.shape):
+            raise OperationError(
+                f"{self.name}: layer {self.layer} has a kernel of shape {layer.kernel.shape},"
+                f" so rank {self.rank} is more than it can hold"
+            )
+        return layer
 
 
 def _parameter_change(layer: Dense, rank: int) -> int:
