@@ -135,5 +135,4 @@ def within(operation: Operation, network: Network, parameters: int, limits: Limi
             return False
     if limits.max_macs is None or operation.name == IDENTITY:
         return True
-    macs = operation.apply(network).network.macs
-    return macs <= max(limits.max_macs, network.macs)
+    return operation.macs_after(network) <= max(limits.max_macs, network.macs)

@@ -12,6 +12,7 @@ from nas_surgery.analysis import Analysis
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Group, Network, keyed_generator, linear_layer
 from nas_surgery.surgery import Surgery
+from nas_surgery.validators import number
 
 
 @attrs.frozen(eq=False)
@@ -53,6 +54,10 @@ class Operation(ABC):
     def parameters_after(self, network: Network) -> int:
         """Parameter count of the edited network; overridden where it is known without surgery."""
         return self.apply(network).network.parameter_count
+
+    def macs_after(self, network: Network) -> int:
+        """Multiply-accumulates of the edited network; overridden where surgery needs more than it."""
+        return self.apply(network).network.macs
 
     def __call__(
         self, network: Network, *, seed: int = 0, probe: ArrayLike | None = None
@@ -107,10 +112,10 @@ class Operation(ABC):
 
 @attrs.frozen
 class Proposal:
-    """An operation, its first-order score (higher is better) and the reason in a few words."""
+    """An operation, its first-order score (finite, higher is better) and the reason in a few words."""
 
     operation: Operation
-    score: float
+    score: float = attrs.field(converter=float, validator=number())
     reason: str
 
 
