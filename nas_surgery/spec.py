@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import attrs
 import cattrs
 import cattrs.gen
+import numpy as np
 import tomli_w
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
 
@@ -21,6 +22,7 @@ from nas_surgery.validators import number, one_of, optional, whole
 MAX_BYTES = 1_000_000
 MAX_UNITS = 1_000_000
 MAX_DEPTH = 8
+MAX_MARKS = 200  # dots or brackets in a line: a quoted "=" can hide how deep its key is
 SCHEDULES = ("constant", "cosine", "step")
 
 
@@ -141,10 +143,19 @@ class SearchSpec:
 
 @attrs.frozen
 class RunSpec:
-    """`[run]`: how jobs are carried out. threads: of linear algebra, for each process."""
+    """`[run]`: how jobs are carried out; nothing here changes what comes out but `threads`.
 
-    executor: str = attrs.field(default="local", validator=one_of("local"))
+    threads: of linear algebra, in each process. executor: "local", or "processes" with that many
+    `workers`. job_seconds: a job that takes longer in a worker is killed and fails. max_failures:
+    jobs that may fail in a row before the run stops. baseline: also train the start topology.
+    """
+
+    executor: str = attrs.field(default="local", validator=one_of("local", "processes"))
+    workers: int = attrs.field(default=2, validator=whole(1))
     threads: int = attrs.field(default=1, validator=whole(1))
+    job_seconds: float | None = attrs.field(default=None, validator=optional(number(above=0)))
+    max_failures: int = attrs.field(default=10, validator=whole(1))
+    baseline: bool = False
 
 
 @attrs.frozen
@@ -179,9 +190,9 @@ class Spec:
         cls, values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
     ) -> Self:
         """From nested plain values, as TOML gives them."""
-        merged = {key: _copy(value) for key, value in values.items()}
+        merged = _copy(values)
         for key, value in (overrides or {}).items():
-            _set(merged, key, value)
+            _set(merged, key, _copy(value))
         _gather_settings(merged)
         return structure(cls, merged)
 
@@ -222,8 +233,9 @@ def parse_toml(text: str) -> dict[str, Any]:
     """TOML that is not larger or deeper than a spec can be."""
     if len(text) > MAX_BYTES:
         raise SpecError(f"larger than {MAX_BYTES} bytes")
-    for i, line in enumerate(text.splitlines(), start=1):
-        if line.split("=")[0].count(".") > MAX_DEPTH or line.count("[") + line.count("{") > 200:
+    for i, line in enumerate(text.split("\n"), start=1):
+        opened = line.count("[") + line.count("{")
+        if line.split("=")[0].count(".") > MAX_DEPTH or max(opened, line.count(".")) > MAX_MARKS:
             raise SpecError(f"line {i}: nested deeper than {MAX_DEPTH} levels")
     try:
         return tomllib.loads(text)
@@ -261,7 +273,12 @@ def _found(name: str, folder: Path) -> str:
 
 
 def _copy(value: Any) -> Any:
-    return {k: _copy(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+    """Plain values that are the callee's own; NumPy's scalars become Python's."""
+    if isinstance(value, Mapping):
+        return {str(k): _copy(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _set(values: dict[str, Any], key: str, value: Any) -> None:
