@@ -6,11 +6,20 @@ from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.operations.identity import Identity
 from nas_surgery.operations.remove_layer import RemoveLayer
 from nas_surgery.operations.remove_neurons import RemoveNeurons
+from nas_surgery.operations.revive import Revive
 from nas_surgery.operations.truncated_svd import TruncatedSVD
 
 OPERATIONS: dict[str, type[Operation]] = {
     operation.name: operation
-    for operation in (Identity, AddNeurons, AddLayer, RemoveNeurons, RemoveLayer, TruncatedSVD)
+    for operation in (
+        Identity,
+        AddNeurons,
+        AddLayer,
+        RemoveNeurons,
+        RemoveLayer,
+        TruncatedSVD,
+        Revive,
+    )
 }
 
 __all__ = [
@@ -23,5 +32,6 @@ __all__ = [
     "Proposal",
     "RemoveLayer",
     "RemoveNeurons",
+    "Revive",
     "TruncatedSVD",
 ]

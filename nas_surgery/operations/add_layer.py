@@ -8,10 +8,19 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.analysis import Analysis
-from nas_surgery.network import ACTIVATIONS, Network
+from nas_surgery.network import ACTIVATIONS, Network, linear_layer
 from nas_surgery.operations.base import Context, Operation, Proposal
-from nas_surgery.surgery import Surgery, exact_activation, insert_identity
+from nas_surgery.surgery import (
+    Surgery,
+    change_width,
+    exact_activation,
+    insert_identity,
+    origins,
+    pair_map,
+)
 from nas_surgery.validators import one_of, optional, whole
+
+NO_CENTRE = "new units cancel, and no probe was there to centre them on"
 
 
 @attrs.frozen
@@ -21,6 +30,8 @@ class AddLayer(Operation):
     activation: of the new layer. By default that of the old one where it is idempotent (linear,
     relu, relu6), and none otherwise: a linear layer is exact behind every activation. Naming any
     other activation is allowed and approximate (a second tanh, for example, changes the function).
+    units: so many new units beside the identity, in pairs that cancel (as `add_neurons` makes them);
+    an identity alone has nothing new to learn with.
     """
 
     name: ClassVar[str] = "add_layer"
@@ -28,10 +39,23 @@ class AddLayer(Operation):
 
     layer: int = attrs.field(validator=whole(0))
     activation: str | None = attrs.field(default=None, validator=optional(one_of(*ACTIVATIONS)))
+    units: int = attrs.field(default=0, validator=whole(0))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         group = self.group(network, self.layer)
-        return insert_identity(network, group, self.activation or exact_activation(network, group))
+        function = self.activation or exact_activation(network, group)
+        inserted = insert_identity(network, group, function)
+        return self._widened(network, inserted, context) if self.units else inserted
+
+    def _widened(self, network: Network, inserted: Surgery, context: Context) -> Surgery:
+        """The new layer with its new units; they cancel, so the identity's promise holds for both."""
+        address = origins(network, inserted.network).index(None)
+        group = self.group(inserted.network, address)
+        generator = context.generator()
+        change = pair_map(inserted.network, group, self.units, generator, context.probe)
+        widened = change_width(inserted.network, group, change).network
+        remark = "new units cancel" if context.probe is not None else NO_CENTRE
+        return attrs.evolve(inserted, network=widened).noting(remark)
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:
@@ -47,5 +71,10 @@ class AddLayer(Operation):
         ]
 
     def parameters_after(self, network: Network) -> int:
-        size = self.group(network, self.layer).size
-        return network.parameter_count + size * size + size
+        group = self.group(network, self.layer)
+        size, added = group.size, self.units
+        outputs = sum(
+            reader.positions * linear_layer(network.layers[reader.address]).units
+            for reader in group.readers
+        )
+        return network.parameter_count + (size + 1) * (size + added) + added * outputs

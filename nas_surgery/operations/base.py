@@ -43,7 +43,7 @@ class Operation(ABC):
     retraining: ClassVar[int] = 1
 
     @abstractmethod
-    def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
+    def apply(self, network: Network, context: Context = Context()) -> Surgery:
         """The edited network and what it promises; OperationError where the arguments do not fit."""
 
     @classmethod

@@ -1,6 +1,7 @@
-"""Narrow a hidden layer by projecting it on its leading singular vectors.
+"""Narrow a hidden layer.
 
-Schiessler, Aydin, Linka, Cyron: Neural network surgery, Neural Networks 144 (2021), eqs. 9-10.
+method "svd": Schiessler, Aydin, Linka, Cyron: Neural network surgery, Neural Networks 144 (2021),
+eqs. 9-10.
 """
 
 from typing import ClassVar
@@ -10,21 +11,39 @@ import numpy as np
 
 from nas_surgery.analysis import Analysis
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Group, Network, linear_layer
+from nas_surgery.network import Array, Group, Network, linear_layer
 from nas_surgery.operations.base import Context, Operation, Proposal, width_parameters
-from nas_surgery.surgery import Surgery, WidthMap, change_width, singular_components
+from nas_surgery.surgery import (
+    Surgery,
+    WidthMap,
+    change_width,
+    group_activation,
+    group_activations,
+    incoming_norms,
+    measured,
+    retain,
+    selection,
+    singular_components,
+)
 from nas_surgery.validators import one_of, optional, whole
 
-METHODS = ("svd",)
+METHODS = ("activation", "svd", "magnitude")
+EXACT = 1e-10  # relative change of the readers' outputs that float64 cannot tell from none
 
 
 @attrs.frozen
 class RemoveNeurons(Operation):
     """Remove `count` units of the hidden linear layer at address `layer`, or `keep` so many.
 
+    method "activation" (default): keeps the units of which the others are, on the probe, most nearly
+    linear functions, and lets the readers make up for the others. Whole units are kept, so it suits
+    every activation. Without a probe it falls back to weights, and the promise says so: "svd" where
+    no activation stands between, "magnitude" otherwise.
     method "svd" (the paper's): E = V_r, D = V_rᵀ with the leading right singular vectors V of the
     kernel, and o = b (I - E D), which keeps the bias exact. The activation is ignored, so this is
     approximate, except between linear layers whose dropped singular values are zero.
+    method "magnitude": keeps the units with the largest L2 norm of incoming weights, and drops the
+    others; the usual pruning, as a reference.
     """
 
     name: ClassVar[str] = "remove_neurons"
@@ -33,7 +52,7 @@ class RemoveNeurons(Operation):
     layer: int = attrs.field(validator=whole(0))
     count: int | None = attrs.field(default=None, validator=optional(whole(1)))
     keep: int | None = attrs.field(default=None, validator=optional(whole(1)))
-    method: str = attrs.field(default="svd", validator=one_of(*METHODS))
+    method: str = attrs.field(default="activation", validator=one_of(*METHODS))
 
     def __attrs_post_init__(self) -> None:
         if (self.count is None) == (self.keep is None):
@@ -41,14 +60,21 @@ class RemoveNeurons(Operation):
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         group = self.group(network, self.layer)
-        return change_width(network, group, _projection(network, group, self.units_left(group)))
+        keep = self.units_left(group)
+        if self.method == "activation" and context.probe is not None:
+            return _retained(network, group, keep, context.probe)
+        method = _by_weights(network, group) if self.method == "activation" else self.method
+        surgery = (
+            _projected(network, group, keep) if method == "svd" else _largest(network, group, keep)
+        )
+        return surgery.noting(f"no probe, so by {method}") if method != self.method else surgery
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:
-        """Score n_r/n_l; max(1, min(n_r, n - 1)) units."""
+        """Score n_r/n_l; max(1, min(n_r, n - 1)) units, the paper's way."""
         return [
             Proposal(
-                cls(layer.address, max(1, min(layer.removable, layer.units - 1))),
+                cls(layer.address, max(1, min(layer.removable, layer.units - 1)), method="svd"),
                 layer.redundancy,
                 f"{layer.removable} of {layer.units} units are removable",
             )
@@ -59,7 +85,7 @@ class RemoveNeurons(Operation):
     def parameters_after(self, network: Network) -> int:
         group = self.group(network, self.layer)
         left = self.units_left(group)
-        if _may_give_a_bias(network, group):
+        if self.method == "svd" and _may_give_a_bias(network, group):
             return super().parameters_after(network)
         return width_parameters(network, group, left)
 
@@ -80,8 +106,31 @@ def _may_give_a_bias(network: Network, group: Group) -> bool:
     return any(bias is None for bias in biases) and moved is not None and bool(moved.any())
 
 
-def _projection(network: Network, group: Group, keep: int) -> WidthMap:
+def _by_weights(network: Network, group: Group) -> str:
+    """The method that needs no probe: a projection is only at home where no activation stands between."""
+    return "svd" if group_activation(network, group) == "linear" else "magnitude"
+
+
+def _retained(network: Network, group: Group, keep: int, probe: Array) -> Surgery:
+    found = retain(network, group, group_activations(network, group, probe), keep)
+    surgery = change_width(network, group, found.change)
+    if found.error <= EXACT and not surgery.promise.exact:
+        promise = measured("on the probe the units that remain determine the others")
+        surgery = attrs.evolve(surgery, promise=promise)
+    return attrs.evolve(surgery, predicted=found.error)
+
+
+def _largest(network: Network, group: Group, keep: int) -> Surgery:
+    order = np.argsort(-incoming_norms(network, group), kind="stable")
+    encode = selection(np.sort(order[:keep]), group.size)
+    return change_width(network, group, WidthMap(encode, encode.T))
+
+
+def _projected(network: Network, group: Group, keep: int) -> Surgery:
     layer = linear_layer(network.layers[group.writers[0]])
+    parts = singular_components(layer)
     encode = singular_components(layer, keep).right
     bias = np.zeros(group.size) if layer.bias is None else layer.bias.astype(np.float64)
-    return WidthMap(encode, encode.T, bias - (bias @ encode) @ encode.T)
+    change = WidthMap(encode, encode.T, bias - (bias @ encode) @ encode.T)
+    surgery = change_width(network, group, change)
+    return attrs.evolve(surgery, predicted=parts.share_lost(keep))

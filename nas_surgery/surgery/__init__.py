@@ -1,6 +1,7 @@
 """The mathematics of surgery, for any operation: channel maps, depth changes, and proofs of exactness."""
 
 from nas_surgery.surgery.components import Components, singular_components
+from nas_surgery.surgery.copies import clone_map, split_map
 from nas_surgery.surgery.depth import (
     exact_activation,
     factor_layer,
@@ -8,29 +9,66 @@ from nas_surgery.surgery.depth import (
     insert_identity,
     merge_into_reader,
 )
-from nas_surgery.surgery.exactness import Exactness, Promise, approximate, map_kind, proved
+from nas_surgery.surgery.exactness import (
+    Exactness,
+    Promise,
+    approximate,
+    map_kind,
+    measured,
+    proved,
+)
+from nas_surgery.surgery.fresh import centred_units, pair_map, zero_map
+from nas_surgery.surgery.probe import group_activations, writer_inputs
 from nas_surgery.surgery.result import Surgery, origins
-from nas_surgery.surgery.width import Fresh, WidthMap, change_width, read, selection, write
+from nas_surgery.surgery.retention import Retention, incoming_norms, outgoing_norms, retain
+from nas_surgery.surgery.ridge import Fit, ridge
+from nas_surgery.surgery.silence import dead_units, silent_units
+from nas_surgery.surgery.width import (
+    Fresh,
+    WidthMap,
+    change_width,
+    padded_identity,
+    read,
+    selection,
+    write,
+)
 
 __all__ = [
     "Components",
     "Exactness",
+    "Fit",
     "Fresh",
     "Promise",
+    "Retention",
     "Surgery",
     "WidthMap",
     "approximate",
+    "centred_units",
     "change_width",
+    "clone_map",
+    "dead_units",
     "exact_activation",
     "factor_layer",
     "group_activation",
+    "group_activations",
+    "incoming_norms",
     "insert_identity",
     "map_kind",
+    "measured",
     "merge_into_reader",
     "origins",
+    "outgoing_norms",
+    "padded_identity",
+    "pair_map",
     "proved",
     "read",
+    "retain",
+    "ridge",
     "selection",
+    "silent_units",
     "singular_components",
+    "split_map",
     "write",
+    "writer_inputs",
+    "zero_map",
 ]

@@ -15,6 +15,11 @@ class Components:
     values: Array
     right: Array
 
+    def share_lost(self, rank: int) -> float:
+        """Norm of the singular values beyond the first `rank` ÷ norm of all."""
+        total = float(linalg.norm(self.values))
+        return float(linalg.norm(self.values[rank:])) / total if total else 0.0
+
 
 def singular_components(layer: Dense, count: int | None = None) -> Components:
     """The first `count` components of the kernel, in float64.

@@ -36,10 +36,17 @@ class Promise:
 
 
 def proved(reason: str) -> Promise:
+    """Equal for every input."""
     return Promise(Exactness.PROVED, reason)
 
 
+def measured(reason: str) -> Promise:
+    """Equal on the probe."""
+    return Promise(Exactness.MEASURED, reason)
+
+
 def approximate(reason: str) -> Promise:
+    """Not equal, or not known to be."""
     return Promise(Exactness.APPROXIMATE, reason)
 
 
@@ -97,7 +104,7 @@ def _fresh_units_cancel(group: Group, change: "WidthMap") -> bool:
     """Whether what the readers add up over equal new units is zero."""
     if not change.fresh:
         return True
-    rows = np.asarray(_dense(change.decode[change.old_columns.shape[1] :]))
+    rows = _outgoing_rows(change)
     if not rows.any():
         return True
     _, same = np.unique(_unit_table(change.fresh), axis=1, return_inverse=True)
@@ -106,14 +113,21 @@ def _fresh_units_cancel(group: Group, change: "WidthMap") -> bool:
     return bool(np.abs(totals).max() <= TOLERANCE * np.abs(rows).max())
 
 
+def _outgoing_rows(change: "WidthMap") -> Array:
+    """One row per new unit, with everything that the readers multiply it by."""
+    decoded = np.asarray(_dense(change.decode[change.old_columns.shape[1] :]))
+    added = [np.concatenate(list(weights), axis=1) for weights in change.outgoing]
+    return np.concatenate([decoded, *added], axis=1)
+
+
 def _unit_table(fresh: "tuple[Fresh, ...]") -> Array:
     """One column per new unit, with everything that defines it."""
     return np.concatenate([np.vstack([units.kernel, units.bias]) for units in fresh])
 
 
 def _near(a: "Matrix", b: "Matrix") -> bool:
-    scale = max(1.0, float(abs(b).max()))
-    return bool(abs(a - b).max() <= TOLERANCE * scale)
+    left, right = _dense(a), _dense(b)
+    return bool(np.abs(left - right).max() <= TOLERANCE * max(1.0, float(np.abs(right).max())))
 
 
 def _dense(matrix: "Matrix") -> Array:

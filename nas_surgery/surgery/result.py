@@ -8,10 +8,20 @@ from nas_surgery.surgery.exactness import Promise
 
 @attrs.frozen(eq=False)
 class Surgery:
-    """The new network and what was promised about it."""
+    """The new network and what was promised about it.
+
+    predicted: the change of the outputs that the operation expects, RMS ÷ RMS of the outputs; None if
+    it has no estimate.
+    """
 
     network: Network
     promise: Promise
+    predicted: float | None = None
+
+    def noting(self, remark: str) -> "Surgery":
+        """The same surgery with a remark behind the reason of its promise."""
+        promise = attrs.evolve(self.promise, reason=f"{self.promise.reason}; {remark}")
+        return attrs.evolve(self, promise=promise)
 
 
 def origins(old: Network, new: Network) -> tuple[int | None, ...]:

@@ -1,8 +1,8 @@
 """Width surgery: replace the channels h (n) of a group by h' (m), for all its layers at once.
 
-    writer:  W' = W E + R,  b' = b E + r        reader:  V' = D V,  c' = c + o V
+    writer:  W' = W E + R,  b' = b E + r        reader:  V' = D V + S,  c' = c + o V
 
-Cloning, splitting, pruning, SVD projection and new units are each a choice of (E, R, D, o). Every
+Cloning, splitting, pruning, SVD projection and new units are each a choice of (E, R, D, S, o). Every
 linear layer keeps its channels on the last two axes (..., in, out), so the same lines serve all.
 """
 
@@ -14,7 +14,7 @@ from nas_surgery.network import Array, Group, Layer, Network, linear_layer, own
 from nas_surgery.surgery.exactness import promise_of
 from nas_surgery.surgery.result import Surgery
 
-Matrix = Array | sparse.csr_array
+Matrix = Array | sparse.csr_array | sparse.csc_array
 
 
 @attrs.frozen(eq=False)
@@ -27,17 +27,19 @@ class Fresh:
 
 @attrs.frozen(eq=False)
 class WidthMap:
-    """A choice of (E, R, D, o).
+    """A choice of (E, R, D, S, o).
 
     encode E: (n, m), columns of new units are zero and stand last; decode D: (m, n); offset o: (n,)
-    or None for zeros; fresh (R, r): one per writer of the group, or none. E and D are dense or
-    sparse: most maps copy and drop, and then cost next to nothing.
+    or None for zeros; fresh (R, r): one per writer of the group, or none. outgoing S: what the new
+    units, the last k, add to each reader, (positions, k, units), or none for zeros. E and D are dense
+    or sparse: most maps copy and drop, and then cost next to nothing.
     """
 
     encode: Matrix
     decode: Matrix
     offset: Array | None = None
     fresh: tuple[Fresh, ...] = ()
+    outgoing: tuple[Array, ...] = ()
 
     @property
     def old_columns(self) -> Matrix:
@@ -53,15 +55,23 @@ def selection(indices: Array, size: int, weights: Array | None = None) -> sparse
     return sparse.csr_array((values, places), shape=(size, len(indices)))
 
 
+def padded_identity(size: int, count: int) -> sparse.csr_array:
+    """E (size, size + count) that keeps every channel and leaves room for `count` new units."""
+    places = (np.arange(size), np.arange(size))
+    return sparse.csr_array((np.ones(size), places), shape=(size, size + count))
+
+
 def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
     """Apply the map to all writers and readers of the group, in float64, cast once."""
     replaced: dict[int, tuple[Layer, ...]] = {}
     for i, address in enumerate(group.writers):
         fresh = change.fresh[i] if change.fresh else None
         replaced[address] = (write(network.layers[address], change.encode, fresh),)
-    for reader in group.readers:
+    for i, reader in enumerate(group.readers):
+        added = change.outgoing[i] if change.outgoing else None
         layer = network.layers[reader.address]
-        replaced[reader.address] = (read(layer, change.decode, change.offset, reader.positions),)
+        edited = read(layer, change.decode, change.offset, reader.positions, added)
+        replaced[reader.address] = (edited,)
     return Surgery(network.replace(replaced), promise_of(network, group, change))
 
 
@@ -80,17 +90,25 @@ def write(layer: Layer, encode: Matrix, fresh: Fresh | None = None) -> Layer:
     return _like(writer, kernel, bias)
 
 
-def read(layer: Layer, decode: Matrix, offset: Array | None, positions: int = 1) -> Layer:
-    """The reader with V' = D V, c' = c + o V, at each of its `positions`."""
+def read(
+    layer: Layer,
+    decode: Matrix,
+    offset: Array | None,
+    positions: int = 1,
+    outgoing: Array | None = None,
+) -> Layer:
+    """The reader with V' = D V + S, c' = c + o V, at each of its `positions`."""
     reader = linear_layer(layer)
     m, n = decode.shape
     kernel = reader.kernel.astype(np.float64).reshape(positions, n, reader.units)
-    decoded = np.stack([decode @ part for part in kernel]).reshape(positions * m, reader.units)
+    decoded = np.stack([decode @ part for part in kernel])
+    if outgoing is not None:
+        decoded[:, m - outgoing.shape[1] :] += outgoing
     bias = None if reader.bias is None else reader.bias.astype(np.float64)
     if offset is not None and offset.any():
         shift = offset @ kernel.sum(axis=0)
         bias = shift if bias is None else bias + shift
-    return _like(reader, decoded, bias)
+    return _like(reader, decoded.reshape(positions * m, reader.units), bias)
 
 
 def _like(layer: Layer, kernel: Array, bias: Array | None) -> Layer:

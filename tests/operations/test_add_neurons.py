@@ -63,7 +63,7 @@ def test_clones_divide_incoming_and_duplicate_outgoing_weights(count):
 def test_splits_share_outgoing_weights_unevenly():
     """The old units stay first; the copies' positive shares of each unit add up to 1 and differ."""
     network = build(4, 5, "tanh", 3)
-    edited = AddNeurons(0, 5).apply(network).network
+    edited = AddNeurons(0, 5, "split").apply(network).network
     writer, reader = edited.layers[0], edited.layers[2]
     assert np.array_equal(writer.kernel[:, :5], network.layers[0].kernel)
     for unit in range(5):

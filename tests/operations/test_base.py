@@ -100,7 +100,7 @@ def test_operations_describe_themselves():
         "name": "remove_neurons",
         "layer": 1,
         "keep": 2,
-        "method": "svd",
+        "method": "activation",
     }
 
 

@@ -11,6 +11,7 @@ from nas_surgery.analysis import analyse
 from nas_surgery.errors import OperationError
 from nas_surgery.network import ACTIVATIONS, check_finite
 from nas_surgery.operations import OPERATIONS, Context
+from nas_surgery.operations.add_neurons import METHODS
 from nas_surgery.testing.networks import inputs, networks, seeds
 
 
@@ -21,13 +22,17 @@ def arguments(draw, name, network):
     (layer,) = group.writers
     kernel = network.layers[layer].kernel
     if name == "add_neurons":
-        method = draw(st.sampled_from(["split", "clone"]))
+        method = draw(st.sampled_from(METHODS))
         return {"layer": layer, "count": draw(st.integers(1, 20)), "method": method}
     if name == "add_layer":
-        return {"layer": layer, "activation": draw(st.sampled_from([None, *ACTIVATIONS]))}
+        activation = draw(st.sampled_from([None, *ACTIVATIONS]))
+        return {"layer": layer, "activation": activation, "units": draw(st.integers(0, 5))}
     if name == "remove_neurons" and group.size > 1:
         field = draw(st.sampled_from(["count", "keep"]))
-        return {"layer": layer, field: draw(st.integers(1, group.size - 1))}
+        method = draw(st.sampled_from(["activation", "svd", "magnitude"]))
+        return {"layer": layer, field: draw(st.integers(1, group.size - 1)), "method": method}
+    if name == "revive":
+        return {"layer": layer}
     if name == "remove_layer":
         return {"layer": layer}
     if name == "truncated_svd":

@@ -43,13 +43,16 @@ def test_identity_scores_one():
 def test_adding_neurons_scores_what_is_not_redundant():
     """1 - n_r/n_l, for max(2, n // 10) units and ten times as many."""
     assert proposals(AddNeurons, *HIDDEN) == [
-        (AddNeurons(0, 2), 0.75),
-        (AddNeurons(0, 20), 0.75),
-        (AddNeurons(2, 2), 0.0),
-        (AddNeurons(2, 20), 0.0),
+        (AddNeurons(0, 2, "split"), 0.75),
+        (AddNeurons(0, 20, "split"), 0.75),
+        (AddNeurons(2, 2, "split"), 0.0),
+        (AddNeurons(2, 20, "split"), 0.0),
     ]
     wide = layer(40, 37, 0), layer(37, 3, 0)
-    assert proposals(AddNeurons, *wide) == [(AddNeurons(0, 3), 1.0), (AddNeurons(0, 30), 1.0)]
+    assert proposals(AddNeurons, *wide) == [
+        (AddNeurons(0, 3, "split"), 1.0),
+        (AddNeurons(0, 30, "split"), 1.0),
+    ]
 
 
 def test_adding_a_layer_scores_what_is_not_redundant_by_depth():
@@ -60,11 +63,11 @@ def test_adding_a_layer_scores_what_is_not_redundant_by_depth():
 def test_removing_neurons_scores_what_is_redundant():
     """n_r/n_l, for max(1, min(n_r, n - 1)) units: never all, and one where none is removable."""
     assert proposals(RemoveNeurons, *HIDDEN) == [
-        (RemoveNeurons(0, count=2), 0.25),
-        (RemoveNeurons(2, count=5), 1.0),
+        (RemoveNeurons(0, count=2, method="svd"), 0.25),
+        (RemoveNeurons(2, count=5, method="svd"), 1.0),
     ]
     full = layer(4, 4, 0), layer(4, 3, 0)
-    assert proposals(RemoveNeurons, *full) == [(RemoveNeurons(0, count=1), 0.0)]
+    assert proposals(RemoveNeurons, *full) == [(RemoveNeurons(0, count=1, method="svd"), 0.0)]
 
 
 def test_the_last_unit_is_never_proposed_for_removal():

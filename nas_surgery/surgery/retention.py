@@ -1,0 +1,78 @@
+"""Which units of a group to keep, and how the readers make up for the others."""
+
+import attrs
+import numpy as np
+from scipy import linalg
+
+from nas_surgery.network import Array, Group, Network, linear_layer
+from nas_surgery.surgery.ridge import ridge
+from nas_surgery.surgery.width import WidthMap, selection
+
+
+@attrs.frozen(eq=False)
+class Retention:
+    """A width map and the relative change of the readers' outputs that is to be expected."""
+
+    change: WidthMap
+    error: float
+
+
+def retain(network: Network, group: Group, activations: Array, keep: int) -> Retention:
+    """Keep `keep` units so that the others are linear functions of them, as well as may be.
+
+    activations H: (rows, size). The units are the first pivots of a QR decomposition of H, centred
+    and scaled by the outgoing norms; the decoder is the ridge least squares of H on them. A unit that
+    is kept stays as it is; one that is constant becomes part of the readers' bias.
+    """
+    kept = pivoted_units(activations * outgoing_norms(network, group), keep)
+    dropped = np.setdiff1d(np.arange(group.size), kept)
+    biased = all(linear_layer(network.layers[r.address]).bias is not None for r in group.readers)
+    fit = ridge(activations[:, kept], activations[:, dropped], biased)
+    decode = selection(kept, group.size).T.toarray()
+    decode[:, dropped] = fit.weights
+    offset = np.zeros(group.size)
+    offset[dropped] = fit.offset
+    change = WidthMap(selection(kept, group.size), decode, offset)
+    error = reader_error(network, group, activations, change) * fit.inflation
+    return Retention(change, error)
+
+
+def pivoted_units(columns: Array, keep: int) -> Array:
+    """Indices, ascending, of the first `keep` pivots of a QR decomposition of the centred columns."""
+    order = linalg.qr(columns - columns.mean(axis=0), mode="r", pivoting=True)[1]
+    return np.sort(order[:keep])
+
+
+def outgoing_norms(network: Network, group: Group) -> Array:
+    """How strongly the readers weigh each channel: the norm over positions and outputs, (size,)."""
+    total = np.zeros(group.size)
+    for reader in group.readers:
+        kernel = linear_layer(network.layers[reader.address]).kernel.astype(np.float64)
+        total += np.sum(kernel.reshape(reader.positions, group.size, -1) ** 2, axis=(0, 2))
+    return np.sqrt(total)
+
+
+def incoming_norms(network: Network, group: Group) -> Array:
+    """L2 norm of each unit's incoming weights, over all writers, (size,)."""
+    total = np.zeros(group.size)
+    for address in group.writers:
+        kernel = linear_layer(network.layers[address]).kernel.astype(np.float64)
+        total += np.sum(kernel**2, axis=tuple(range(kernel.ndim - 1)))
+    return np.sqrt(total)
+
+
+def reader_error(network: Network, group: Group, activations: Array, change: WidthMap) -> float:
+    """Change of what the readers put out, RMS ÷ RMS, if (rows, size) activations are recoded.
+
+    It takes neighbouring positions of a Flatten for independent, and the rest of the network for
+    one that passes relative changes on.
+    """
+    offset = 0.0 if change.offset is None else change.offset
+    lost = activations - (activations @ change.encode) @ change.decode - offset
+    power = change_power = 0.0
+    for reader in group.readers:
+        kernel = linear_layer(network.layers[reader.address]).kernel.astype(np.float64)
+        for part in kernel.reshape(reader.positions, group.size, -1):
+            change_power += float(np.mean((lost @ part) ** 2))
+            power += float(np.mean((activations @ part) ** 2))
+    return float(np.sqrt(change_power / power)) if power else 0.0

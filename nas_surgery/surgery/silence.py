@@ -1,0 +1,53 @@
+"""Units that say the same whatever they are asked: dead ReLUs, saturated sigmoids."""
+
+import numpy as np
+
+from nas_surgery.network import Activation, Array, Group, Network, linear_layer
+from nas_surgery.surgery.depth import group_activation
+
+CONSTANT = 1e-6  # spread of a unit's outputs ÷ their size, below which they count as constant
+NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "softplus")
+
+
+def silent_units(activations: Array) -> Array:
+    """Indices of the units whose activations (rows, size) are constant."""
+    spread = np.ptp(activations, axis=0)
+    return np.flatnonzero(
+        spread <= CONSTANT * np.maximum(np.abs(activations).max(axis=0), CONSTANT)
+    )
+
+
+def dead_units(network: Network, group: Group) -> Array:
+    """Indices of the units whose weights alone show that no input can move them.
+
+    Their incoming weights are zero; or no weight, no bias and no input lets them exceed zero, and
+    ReLU hides the rest.
+    """
+    kernels = [linear_layer(network.layers[address]).kernel for address in group.writers]
+    dead = np.all([~kernel.any(axis=tuple(range(kernel.ndim - 1))) for kernel in kernels], axis=0)
+    if group_activation(network, group) == "relu":
+        hidden = np.all([_never_positive(network, address) for address in group.writers], axis=0)
+        dead = dead | hidden
+    return np.flatnonzero(dead)
+
+
+def _never_positive(network: Network, address: int) -> Array:
+    writer = linear_layer(network.layers[address])
+    if not _reads_no_negatives(network, address):
+        return np.zeros(writer.units, bool)
+    axes = tuple(range(writer.kernel.ndim - 1))
+    bias = 0.0 if writer.bias is None else writer.bias
+    never: Array = (writer.kernel.max(axis=axes) <= 0) & (np.asarray(bias) <= 0)
+    return never
+
+
+def _reads_no_negatives(network: Network, address: int) -> bool:
+    """Whether an activation before the layer keeps its inputs from being negative."""
+    before = [
+        layer for layer in network.layers[:address] if layer.kind not in ("flatten", "dropout")
+    ]
+    return (
+        bool(before)
+        and isinstance(before[-1], Activation)
+        and before[-1].function in NEVER_NEGATIVE
+    )
