@@ -1,0 +1,47 @@
+"""Devices, threads, and the settings that make a run repeatable."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+THREADED_MACS = 2**25
+"""Multiply-accumulates of a forward pass over one batch, from which on more threads than one pay."""
+
+
+def present_devices() -> tuple[str, ...]:
+    """Names of the devices present, the best first."""
+    cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return (*(["cuda"] if cuda else []), *cuda, *mps, "cpu")
+
+
+def named_device(wanted: str) -> str:
+    """The accelerator that "gpu" means here; any other name as it is."""
+    accelerators = [name for name in present_devices() if name != "cpu"]
+    return accelerators[0] if wanted == "gpu" and accelerators else wanted
+
+
+@contextmanager
+def repeatable(device: torch.device, macs: int) -> Iterator[None]:
+    """Deterministic algorithms, full float32 precision, and threads by the work of one batch.
+
+    Small batches run on one thread: two gain nothing there, and wait for each other as soon as
+    anything else wants a core. The caller's settings are restored at the end.
+    """
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is refused
+    threads = torch.get_num_threads()
+    precision = torch.get_float32_matmul_precision()
+    mode = torch.get_deterministic_debug_mode()
+    try:
+        torch.use_deterministic_algorithms(True)
+        torch.set_float32_matmul_precision("highest")
+        if macs < THREADED_MACS:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        torch.set_float32_matmul_precision(precision)
+        torch.set_num_threads(threads)

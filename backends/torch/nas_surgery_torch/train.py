@@ -1,0 +1,181 @@
+"""The backend: training and prediction with PyTorch."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from nas_surgery.backends import Backend, raw_samples
+from nas_surgery.network import Array, Network, Shape
+from nas_surgery.training import SGD, Samples, Slots, TrainingPlan, TrainState, slot_names
+from nas_surgery_torch import cuda_graph, translate
+from nas_surgery_torch.batches import Batches, stretches
+from nas_surgery_torch.cuda_graph import GraphedStep
+from nas_surgery_torch.data import PlacedSamples, moved
+from nas_surgery_torch.devices import named_device, present_devices, repeatable
+from nas_surgery_torch.layout import Layout
+from nas_surgery_torch.losses import LOSSES
+from nas_surgery_torch.nodes import Call
+from nas_surgery_torch.optimizers import clip_calls, update_calls
+from nas_surgery_torch.step import Step
+
+PREDICT_ROWS = 1024
+LOGITS_KEPT = 2**20  # of the steps between two looks at the losses
+
+
+class TorchBackend(Backend):
+    """Trains dense networks with PyTorch on the CPU, CUDA or Apple's MPS."""
+
+    name = "torch"
+
+    def devices(self) -> tuple[str, ...]:
+        return present_devices()
+
+    def device(self, wanted: str) -> str:
+        return super().device(named_device(wanted))
+
+    def place(self, samples: Samples, device: str = "cpu") -> PlacedSamples:
+        return PlacedSamples(samples, torch.device(self.device(device)))
+
+    def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
+        self.check(state.network)
+        placed = self._placed(data)
+        macs = state.network.macs * plan.batch_size
+        with repeatable(placed.device, macs), torch.inference_mode():
+            training = _Training(state, placed, plan)
+            losses = training.run()
+            return training.state(len(losses)), losses
+
+    def predict(self, network: Network, x: Any) -> Array:
+        self.check(network)
+        placed = self._placed(x)
+        with repeatable(placed.device, network.macs * PREDICT_ROWS), torch.inference_mode():
+            inputs = placed.inputs(network)
+            model = translate.modules(network.layers[network.prefix :]).eval().to(placed.device)
+            parts = [model(rows).cpu() for rows in inputs.split(PREDICT_ROWS)]
+        return torch.cat(parts).numpy()
+
+    def to_native(self, network: Network) -> torch.nn.Sequential:
+        self.check(network)
+        return translate.to_native(network)
+
+    def from_native(self, model: Any, input_shape: int | Shape) -> Network:
+        return translate.from_native(model, input_shape)
+
+    def versions(self) -> dict[str, str]:
+        return {"torch": str(torch.__version__)}
+
+    def _placed(self, data: Any) -> PlacedSamples:
+        if isinstance(data, PlacedSamples):
+            return data
+        return self.place(data if isinstance(data, Samples) else raw_samples(data))
+
+
+class _Training:
+    """The tensors of a stretch of training, and a step for each size of batch."""
+
+    def __init__(self, state: TrainState, data: PlacedSamples, plan: TrainingPlan) -> None:
+        self.before, self.network, self.plan = state, state.network, plan
+        outputs = self.network.output_shape[0]
+        if plan.loss == "cross_entropy":
+            data.check_classes(outputs)
+        self.x, self.y = data.inputs(self.network), data.y
+        self.layout = Layout(self.network, data.device)
+        self.loss = LOSSES[plan.loss](outputs, self.layout.dtype)
+        self.rate = scalar(data.device)
+        self.weights = self.layout.pack(self.network.parameters())
+        self.slots = self._slots(state.slots)
+        self.updates = state.slots.updates if state.slots else 0
+        plain = plan.optimizer == SGD(plan.optimizer.learning_rate)
+        self.at_once = plain and plan.clip_norm is None  # each product updates its weights
+        self.gradient = None if self.at_once else self.layout.zeros()
+        self.update = self._update_calls()
+        self.capacity = max(1, LOGITS_KEPT // (outputs * plan.batch_size))
+        self.steps: dict[int, Step] = {}
+        self.graphed: GraphedStep | None = None
+
+    def run(self) -> Array:
+        """Train on the planned batches; the mean loss of each."""
+        losses, done = [np.zeros(0)], 0
+        for rows in stretches(self.plan, self.capacity):
+            losses.append(self._stretch(rows, done))
+            done += len(rows)
+            if not np.isfinite(losses[-1]).all():
+                break
+        return np.concatenate(losses)
+
+    def state(self, steps: int) -> TrainState:
+        """The trained network and the optimizer's slots as values of the core."""
+        network = self.network.with_parameters(self.layout.unpack(self.weights))
+        values = {slot: self.layout.unpack(vector) for slot, vector in self.slots.items()}
+        return TrainState(network, Slots(values, self.updates + steps), self.before.step + steps)
+
+    def _stretch(self, rows: Array, done: int) -> Array:
+        """Train on batches of one size, rows (steps, batch); the mean loss of each."""
+        steps, size = rows.shape
+        indices = moved(rows, self.x.device)
+        labels = self.y[indices]
+        targets = self.loss.targets(labels)
+        rates = self.plan.rates[done : done + steps] * (
+            self.loss.factor(size) if self.at_once else 1.0
+        )
+        batches = Batches(
+            first=self.before.step + done,
+            indices=indices,
+            targets=targets,
+            rates=torch.tensor(rates).to(self.rate),
+            logits=torch.empty_like(targets),
+        )
+        self._train(batches)
+        return self.loss.losses(batches.logits, labels)
+
+    def _train(self, batches: Batches) -> None:
+        step = self._step(batches.indices.shape[1])
+        if cuda_graph.pays(self.x.device, len(batches)):
+            self.graphed = self.graphed or GraphedStep(
+                step, self.x, self.rate, self.plan.seed, self.capacity
+            )
+            return self.graphed.run(batches)
+        for number, (indices, target, rate, logits) in enumerate(batches, batches.first):
+            torch.index_select(self.x, 0, indices, out=step.x)
+            self.rate.copy_(rate)
+            step.masks.draw(self.plan.seed, number)
+            step.run(target)
+            logits.copy_(step.logits)
+
+    def _step(self, size: int) -> Step:
+        """The step for batches of that size."""
+        if size not in self.steps:
+            self.steps[size] = Step(
+                self.network,
+                self.layout.views(self.weights),
+                None if self.gradient is None else self.layout.views(self.gradient),
+                self.loss,
+                self.rate if self.at_once else self.loss.factor(size),
+                self.update,
+                size,
+            )
+        return self.steps[size]
+
+    def _slots(self, slots: Slots | None) -> dict[str, torch.Tensor]:
+        """The optimizer's vectors; zeros for a fresh optimizer."""
+        names = slot_names(self.plan.optimizer)
+        if slots is None:
+            return {name: self.layout.zeros() for name in names}
+        return {name: self.layout.pack(slots.values[name]) for name in names}
+
+    def _update_calls(self) -> list[Call]:
+        if self.gradient is None:
+            return []
+        limit = self.plan.clip_norm
+        clip = [] if limit is None else clip_calls(self.gradient, limit)
+        update = update_calls(
+            self.plan.optimizer, self.weights, self.gradient, self.slots, self.rate, self.updates
+        )
+        return [*clip, *update]
+
+
+def scalar(device: torch.device) -> torch.Tensor:
+    """Where the learning rate of a step stands: the CPU's fused kernels read it in float64."""
+    dtype = torch.float64 if device.type == "cpu" else torch.float32
+    return torch.zeros((), dtype=dtype, device=device)
