@@ -10,16 +10,28 @@ from numpy.typing import ArrayLike
 
 from nas_surgery.errors import DataError
 from nas_surgery.network import Array
+from nas_surgery.npz import read_arrays
 
 NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def _array(values: Any) -> Array:
-    return np.asarray(values)
+    """An array without Python objects; DataError where there is none that means the same."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise DataError("arrays must be rectangular, got rows of different lengths") from None
+    if array.dtype.kind != "O":
+        return array
+    kinds = {type(value) for value in array.ravel().tolist()}
+    if kinds == {str} or kinds <= {bool} or kinds <= {int, float}:
+        return np.array(array.tolist())
+    names = ", ".join(sorted(kind.__name__ for kind in kinds))
+    raise DataError(f"values must be numbers, bools or strings throughout, got {names}")
 
 
 def _optional(values: Any) -> Array | None:
-    return None if values is None else np.asarray(values)
+    return None if values is None else _array(values)
 
 
 @attrs.frozen(eq=False)
@@ -84,11 +96,7 @@ def read_npz(path: str) -> Dataset:
     file = Path(path).expanduser()
     if not file.is_file():
         raise DataError(f"no such file: {file}")
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            return _from_mapping({key: archive[key] for key in archive.files})
-    except (ValueError, OSError, EOFError, KeyError) as error:
-        raise DataError(f"not a readable npz file of plain arrays: {error}") from None
+    return _from_mapping(read_arrays(file, NPZ_KEYS[:2], NPZ_KEYS[2:]))
 
 
 def read_sklearn(name: str) -> Dataset:
@@ -143,9 +151,17 @@ def _check_part(part: str, x: Array, y: Array) -> None:
     if y.ndim not in (1, 2) or len(y) != len(x):
         raise DataError(f"{part}: {len(x)} inputs but labels of shape {y.shape}")
     for name, values in (("inputs", x), ("labels", y)):
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            bad = int(np.size(values) - np.isfinite(values).sum())
-            raise DataError(f"{part}: {bad} of the {name} are NaN or infinite")
+        if values.dtype.kind == "f":
+            _check_floats(f"{part}: ", name, values)
+
+
+def _check_floats(part: str, name: str, values: Array) -> None:
+    bad = values.size - int(np.isfinite(values).sum())
+    if bad:
+        raise DataError(f"{part}{bad} of the {name} are NaN or infinite")
+    largest = np.abs(values).max()
+    if largest > np.finfo(np.float32).max:
+        raise DataError(f"{part}{name} up to {largest:.3g} are beyond the range of float32")
 
 
 def _first_line(error: Exception) -> str:

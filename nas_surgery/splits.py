@@ -1,6 +1,7 @@
 """From a dataset to training, validation and test samples, and the scaling that the network holds."""
 
 import hashlib
+from functools import cached_property
 from math import floor
 
 import attrs
@@ -54,6 +55,7 @@ class Splits:
     def metric(self) -> str:
         return "accuracy" if self.class_names else "r2"
 
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over every sample and label, in order."""
         content = hashlib.sha256()
@@ -144,7 +146,7 @@ def _count(size: float | int | str, base: int, name: str) -> int:
 def _loss(dataset: Dataset, loss: str) -> str:
     if loss != "auto":
         return loss
-    regression = dataset.y.dtype.kind == "f" or dataset.y.ndim == 2
+    regression = dataset.y.dtype.kind == "f" or dataset.y.shape[1:] not in ((), (1,))
     return "mean_squared_error" if regression else "cross_entropy"
 
 
@@ -163,25 +165,36 @@ def _labels(dataset: Dataset, loss: str) -> tuple[Array, Array | None, tuple[str
 
 
 def _class_labels(y: Array, y_test: Array | None) -> tuple[Array, Array | None, tuple[str, ...]]:
-    if y.ndim != 1:
-        raise DataError(f"class labels must have shape (samples,), got {y.shape}")
-    if y.dtype.kind == "f" and np.all(y == np.floor(y)):
-        y = y.astype(np.int64)
-        y_test = None if y_test is None else y_test.astype(np.int64)
-    classes = np.unique(y)
-    if y.dtype.kind in "iu":
+    labels = _names_or_numbers(y, "class labels")
+    classes = np.unique(labels)
+    if labels.dtype.kind == "i":
         _check_range(classes)
-    elif y.dtype.kind not in "bUSO":
-        raise DataError(
-            f"class labels must be whole numbers, strings or bools, got dtype {y.dtype}"
-        )
     if len(classes) < 2:
         raise DataError(f"classification needs at least two classes, got {len(classes)}")
-    if y_test is not None:
-        _check_known(classes, y_test)
     names = tuple(str(label) for label in classes.tolist())
-    numbered = np.searchsorted(classes, y)
-    return numbered, None if y_test is None else np.searchsorted(classes, y_test), names
+    numbered = np.searchsorted(classes, labels)
+    if y_test is None:
+        return numbered, None, names
+    test_labels = _names_or_numbers(y_test, "test labels")
+    if test_labels.dtype.kind != labels.dtype.kind:
+        raise DataError(f"class labels are {y.dtype}, but test labels {y_test.dtype}")
+    _check_known(classes, test_labels)
+    return numbered, np.searchsorted(classes, test_labels), names
+
+
+def _names_or_numbers(y: Array, what: str) -> Array:
+    """Labels (N,) as int64, bool or str; whole numbers may come as floats, and (N, 1) is (N,)."""
+    if y.shape[1:] == (1,):
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise DataError(f"{what} must have shape (samples,), got {y.shape}")
+    if y.dtype.kind in "bU":
+        return y
+    if y.dtype.kind == "S":
+        return np.char.decode(y, "utf-8", "backslashreplace")
+    if y.dtype.kind in "iu" or (y.dtype.kind == "f" and np.all(y == np.floor(y))):
+        return y.astype(np.int64)
+    raise DataError(f"{what} must be whole numbers, strings or bools, got dtype {y.dtype}")
 
 
 def _check_range(classes: Array) -> None:
@@ -189,14 +202,14 @@ def _check_range(classes: Array) -> None:
     outside = [int(label) for label in classes if not 0 <= label < count]
     if outside:
         raise DataError(
-            f"label {outside[0]} is outside the range 0…{count - 1} of {count} classes;"
-            " labels that are only names should be strings"
+            f"label {outside[0]} is outside the range 0…{count - 1} of {count} classes; labels that are"
+            ' only names should be strings, and quantities need loss = "mean_squared_error"'
         )
 
 
 def _check_known(classes: Array, y_test: Array) -> None:
-    unknown = sorted({str(label) for label in y_test.tolist()} - {str(c) for c in classes.tolist()})
-    if unknown:
+    unknown = np.setdiff1d(y_test, classes)
+    if unknown.size:
         raise DataError(
             f"test label {unknown[0]} is outside the range of the {len(classes)} classes"
             " in the training part"
@@ -222,7 +235,8 @@ def _finish(
     train, validation, test = (
         None if part is None else attrs.evolve(part, y=(part.y - mean) / scale) for part in parts
     )
-    assert train is not None and validation is not None
+    assert train is not None
+    assert validation is not None
     return Splits(train, validation, test, normalize, loss, len(mean), (), mean, scale)
 
 
@@ -246,8 +260,8 @@ def scaling_layer(x: Array, scaling: str) -> Normalize | None:
 
 
 def _normalize(shift: Array, scale: Array) -> Normalize:
-    """Features that do not vary are shifted only."""
-    safe = np.where(scale > 0, scale, 1.0)
+    """Features that do not vary, as far as float32 can tell, are shifted only."""
+    safe = np.where(scale > np.finfo(np.float32).tiny, scale, 1.0)
     return Normalize(np.asarray(shift, np.float32), np.asarray(safe, np.float32))
 
 
