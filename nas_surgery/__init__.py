@@ -21,7 +21,7 @@ from nas_surgery.network import (
 )
 from nas_surgery.operations import Context, Operation, Proposal
 from nas_surgery.result import ParetoPoint, Result
-from nas_surgery.runner import run
+from nas_surgery.runner import resume, run
 from nas_surgery.spec import Spec
 from nas_surgery.surgery import Surgery
 from nas_surgery.training import Samples, TrainingPlan, TrainState
@@ -54,6 +54,7 @@ __all__ = [
     "hookimpl",
     "load",
     "operation",
+    "resume",
     "run",
     "save",
     "score",

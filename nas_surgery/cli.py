@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from nas_surgery.errors import NasSurgeryError
+from nas_surgery.search.interrupts import InterruptedRunError
 
 EXISTING = click.Path(path_type=Path)
 
@@ -21,6 +22,12 @@ class _Group(click.Group):
             line = " ".join(str(error).split())
             click.echo(f"nas-surgery: error: {line}", err=True)
             sys.exit(error.exit_code)
+        except InterruptedRunError as stop:
+            click.echo(
+                f"nas-surgery: stopped by {stop}; the best network so far is saved", err=True
+            )
+            click.echo(f"nas-surgery: go on with: nas-surgery resume {stop.directory}", err=True)
+            sys.exit(128 + stop.signum)
         except BrokenPipeError:
             sys.exit(1)
         raise AssertionError("click ends the process")  # pragma: no cover
@@ -63,13 +70,34 @@ def run(
     from nas_surgery.spec import parse_override
 
     overrides = dict(parse_override(text) for text in settings)
-    given = {"training.backend": backend, "training.device": device, "seed": seed}
+    given = {
+        "training.backend": backend,
+        "training.device": device,
+        "seed": seed,
+        "run.baseline": baseline or None,
+    }
     overrides.update({key: value for key, value in given.items() if value is not None})
     directory = out or _new_directory(spec)
     with Progress(shown=not quiet and sys.stderr.isatty()) as progress:
-        result = carry_out(
-            spec, out=directory, overrides=overrides, baseline=baseline, observers=[progress]
-        )
+        result = carry_out(spec, out=directory, overrides=overrides, observers=[progress])
+    click.echo(_report(result.summary, directory))
+
+
+@main.command()
+@click.argument("directory", type=EXISTING)
+@click.option(
+    "--allow-changes",
+    is_flag=True,
+    help="Accept that spec, data, versions or device differ from before.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def resume(directory: Path, allow_changes: bool, quiet: bool) -> None:
+    """Go on with the run in DIRECTORY; nothing that it recorded is trained again."""
+    from nas_surgery.progress import Progress
+    from nas_surgery.runner import resume as carry_on
+
+    with Progress(shown=not quiet and sys.stderr.isatty()) as progress:
+        result = carry_on(directory, allow_changes=allow_changes, observers=[progress])
     click.echo(_report(result.summary, directory))
 
 

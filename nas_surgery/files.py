@@ -7,9 +7,11 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from nas_surgery.errors import ModelFileError, NasSurgeryError
+from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.network.storage import load_safetensors, to_bytes
 
+TEMPORARY = ".nas-surgery-"
 SUFFIXES = (".safetensors", ".onnx")
 
 
@@ -43,20 +45,30 @@ def load(path: str | Path) -> Network:
 def write_atomically(path: Path, content: bytes) -> None:
     """Temporary file in the same folder, fsync, rename, fsync of the folder."""
     try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
             temporary = Path(file.name)
             try:
+                failpoint("file.open")
                 file.write(content)
                 file.flush()
+                failpoint("file.written")
                 os.fsync(file.fileno())
                 os.fchmod(file.fileno(), 0o666 & ~_umask())
+                failpoint("file.synced")
                 temporary.rename(path)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
+        failpoint("file.renamed")
         _sync_folder(path.parent)
     except OSError as error:
         raise NasSurgeryError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what a killed process left of files that it was writing, here and below."""
+    for file in folder.rglob(f"{TEMPORARY}*"):
+        file.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -88,6 +88,11 @@ class Registry:
         """The plugin that provides a thing."""
         return self._owners[kind, name]
 
+    def origin_of_operation(self, name: str) -> str | None:
+        """Name and version of the plugin that provides an operation."""
+        info = self._owners.get(("operations", name))
+        return None if info is None else f"{info.name} {info.version}"
+
     def notify(self, event: Any) -> list[str]:
         """Tell every observer of an event; returns what went wrong, one line for each that failed."""
         failures = []

@@ -10,6 +10,7 @@ from nas_surgery.data import Dataset, as_dataset, load_dataset
 from nas_surgery.errors import DataError, SpecError
 from nas_surgery.files import load
 from nas_surgery.network import Network
+from nas_surgery.operations import Operation
 from nas_surgery.plugins import Registry, default_registry, load_registry
 from nas_surgery.recommender import Limits
 from nas_surgery.scores import Score, wanted
@@ -32,6 +33,8 @@ class Preparation:
     recipe: Recipe
     strategy: Strategy
     score: Score
+    operations: dict[str, type[Operation]]
+    source: str
 
     @property
     def steps_per_epoch(self) -> int:
@@ -65,7 +68,11 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     backend.check(start)
     steps = -(-len(splits.train) // spec.training.batch_size)
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
-    return Preparation(spec, registry, splits, start, backend, device, recipe, strategy, score)
+    source = spec.data.source if data is None else "arrays"
+    operations = registry.all("operations")
+    return Preparation(
+        spec, registry, splits, start, backend, device, recipe, strategy, score, operations, source
+    )
 
 
 def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:

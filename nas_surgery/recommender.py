@@ -6,6 +6,7 @@ first criterion is the operation's own score; the second is the parameter count 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import attrs
 import numpy as np
@@ -28,7 +29,28 @@ class Candidate:
 
     @property
     def operation(self) -> Operation:
+        """What is proposed."""
         return self.proposal.operation
+
+    def to_json(self) -> dict[str, Any]:
+        """Operation and both criteria, as JSON values."""
+        return {
+            "operation": self.operation.to_json(),
+            "score": self.proposal.score,
+            "parameters": self.parameters,
+            "reason": self.proposal.reason,
+        }
+
+    @classmethod
+    def from_json(
+        cls, values: Mapping[str, Any], branch: int, operations: Mapping[str, type[Operation]]
+    ) -> Self:
+        """The inverse of `to_json` for a branch."""
+        fields = {key: value for key, value in values["operation"].items() if key != "name"}
+        operation = operations[values["operation"]["name"]].from_fields(fields)
+        return cls(
+            branch, Proposal(operation, values["score"], values["reason"]), values["parameters"]
+        )
 
 
 @attrs.frozen
@@ -44,14 +66,14 @@ class Limits:
 class Recommender:
     """Ranks what the operations propose.
 
-    epsilon_relative ε₁, epsilon_absolute ε₂: thresholds of eq. 13. report: told of an operation that
-    raises, which then proposes nothing; None lets it raise.
+    epsilon_relative ε₁, epsilon_absolute ε₂: thresholds of eq. 13. report: told by name of an operation
+    that raises, which then proposes nothing; None lets it raise.
     """
 
     operations: Mapping[str, type[Operation]]
     epsilon_relative: float = EPSILON_RELATIVE
     epsilon_absolute: float = EPSILON_ABSOLUTE
-    report: Callable[[str, str, Exception], None] | None = None
+    report: Callable[[str, BaseException], None] | None = None
 
     def candidates(self, branch: int, network: Network, limits: Limits) -> list[Candidate]:
         """Everything proposed for one branch that keeps to the limits, best first."""
@@ -59,25 +81,23 @@ class Recommender:
         found: list[Candidate] = []
         for name, operation in self.operations.items():
             try:
-                proposals = operation.propose(network, analysis)
-                found += _within_limits(proposals, branch, network, limits)
-            except Exception as error:
+                found += [
+                    Candidate(branch, proposal, proposal.operation.parameters_after(network))
+                    for proposal in operation.propose(network, analysis)
+                ]
+            except (Exception, SystemExit) as error:
                 if self.report is None:
                     raise
-                self.report("operations", name, error)
-        return rank(found)
+                self.report(name, error)
+        return rank(candidate for candidate in found if allowed(candidate, network, limits))
 
 
-def _within_limits(
-    proposals: Iterable[Proposal], branch: int, network: Network, limits: Limits
-) -> list[Candidate]:
-    found = []
-    for proposal in proposals:
-        if not touches(proposal.operation, network, limits.exclude):
-            parameters = proposal.operation.parameters_after(network)
-            if within(proposal.operation, network, parameters, limits):
-                found.append(Candidate(branch, proposal, parameters))
-    return found
+def allowed(candidate: Candidate, network: Network, limits: Limits) -> bool:
+    """Whether a candidate for this network keeps to the limits; its weights do not matter."""
+    operation = candidate.operation
+    if touches(operation, network, limits.exclude):
+        return False
+    return within(operation, network, candidate.parameters, limits)
 
 
 def rank(candidates: Iterable[Candidate]) -> list[Candidate]:

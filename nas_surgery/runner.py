@@ -1,30 +1,37 @@
-"""`run`: a spec in, one better network out."""
+"""`run` and `resume`: a spec in, one better network out."""
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib import metadata
+from contextlib import ExitStack
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from nas_surgery.errors import RunError
-from nas_surgery.files import write_atomically
+import nas_surgery.accounts as accounts
+from nas_surgery.errors import NasSurgeryError, RunError
+from nas_surgery.event_log import EventLog
+from nas_surgery.failpoints import failpoint
+from nas_surgery.files import load, save, write_atomically
 from nas_surgery.network import Network
 from nas_surgery.network.storage import to_bytes
 from nas_surgery.onnx_io import check_onnx, export_onnx
 from nas_surgery.preparation import Preparation, prepare
 from nas_surgery.result import ParetoPoint, Result, in_target_units
+from nas_surgery.rundir import RunDirectory
 from nas_surgery.search.driver import Driver, Observer, SearchResult
-from nas_surgery.search.events import Event
-from nas_surgery.search.executors import LocalExecutor
-from nas_surgery.search.jobs import Job, Outcome
-from nas_surgery.search.journal import Journal, plain
+from nas_surgery.search.executors import Executor, LocalExecutor
+from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
+from nas_surgery.search.jobs import Job
+from nas_surgery.search.journal import Journal, JournalMismatchError, plain
+from nas_surgery.search.processes import ProcessExecutor, WorkerPlan
+from nas_surgery.search.states import StateStore, digest, state_to_bytes
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.spec import Spec
+from nas_surgery.training import TrainState
 
 CHECK_SAMPLES = 64
+BASELINE = -1  # id of its job, which is no part of the search
 
 
 def run(
@@ -34,7 +41,6 @@ def run(
     data: Any = None,
     out: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
-    baseline: bool = False,
     observers: Sequence[Observer] = (),
 ) -> Result:
     """Search for a better network while training it.
@@ -42,19 +48,47 @@ def run(
     spec: a Spec, the path of a TOML file, or nested values. network: a start topology with weights,
     used as it is. data: a Dataset, (x, y[, x_test, y_test]), or a mapping with the keys of an npz
     source. out: a new run directory, or None to keep everything in memory. overrides: values by
-    dotted key. baseline: also train the start topology for as many epochs. observers: functions that
-    are told every Event. Raises a NasSurgeryError before anything is written if something is wrong.
+    dotted key. observers: functions that are told every Event. Raises a NasSurgeryError before
+    anything is written if something is wrong, and an InterruptedRunError (a KeyboardInterrupt) after
+    a signal, when the best network so far is saved.
     """
-    made = prepare(_as_spec(spec, overrides), network, data)
-    directory = None if out is None else Path(out)
-    _make_directory(directory, made.spec)
-    with threadpool_limits(limits=made.spec.run.threads):
-        return _Run(made, directory, observers).carry_out(baseline)
+    made = prepare(as_spec(spec, overrides), network, data)
+    if out is None:
+        return _carry_out(made, None, observers)
+    with RunDirectory(Path(out)) as directory:
+        if directory.begun:
+            raise RunError(f"{out}: holds a run already; resume it, or choose another directory")
+        directory.prepare(made.spec, made.network)
+        return _carry_out(made, directory, observers)
 
 
-def _as_spec(
-    spec: Spec | str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | None
+def resume(
+    path: str | Path,
+    *,
+    data: Any = None,
+    allow_changes: bool = False,
+    observers: Sequence[Observer] = (),
+) -> Result:
+    """Go on with the run in a directory; nothing that it recorded is trained again.
+
+    data: as it was given to `run`, where it was. allow_changes: accept that spec, data, versions,
+    plugins, device or threads differ from before; it is recorded, and what no longer fits is made anew.
+    Raises RunError if the directory holds no run or the journal is damaged.
+    """
+    folder = Path(path)
+    if not (folder / "spec.toml").is_file():
+        raise RunError(f"{folder}: holds no run; there is no spec.toml")
+    with RunDirectory(folder) as directory:
+        start = load(directory.start) if directory.start.is_file() else None
+        made = prepare(Spec.from_toml(directory.spec), start, data)
+        directory.prepare(made.spec, made.network)
+        return _carry_out(made, directory, observers, allow_changes)
+
+
+def as_spec(
+    spec: Spec | str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | None = None
 ) -> Spec:
+    """A Spec from what callers give."""
     if isinstance(spec, Spec):
         return Spec.from_dict(spec.to_dict(), overrides)
     if isinstance(spec, Mapping):
@@ -62,26 +96,38 @@ def _as_spec(
     return Spec.from_toml(spec, overrides)
 
 
-def _make_directory(directory: Path | None, spec: Spec) -> None:
-    if directory is None:
-        return
-    if (directory / "journal.jsonl").exists():
-        raise RunError(f"{directory}: holds a run already; choose another directory")
+def _carry_out(
+    made: Preparation,
+    directory: RunDirectory | None,
+    observers: Sequence[Observer],
+    allow_changes: bool = False,
+) -> Result:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(threadpool_limits(limits=made.spec.run.threads))
+            run = _Run(made, directory, observers, stack)
+            return run.carry_out(allow_changes)
     except OSError as error:
-        raise RunError(f"{directory}: cannot be made: {error.strerror}") from None
-    write_atomically(directory / "spec.toml", spec.to_toml().encode())
+        where = "" if directory is None else f"{directory.path}: "
+        raise RunError(
+            f"{where}{error.strerror or error}; resume the run once that is mended"
+        ) from None
 
 
 class _Run:
-    """One run with its directory."""
+    """One run, or one stretch of a run that is resumed."""
 
     def __init__(
-        self, made: Preparation, directory: Path | None, observers: Sequence[Observer]
+        self,
+        made: Preparation,
+        directory: RunDirectory | None,
+        observers: Sequence[Observer],
+        stack: ExitStack,
     ) -> None:
         self.made, self.directory = made, directory
-        self.journal = Journal(None if directory is None else directory / "journal.jsonl")
+        self.journal = Journal(None if directory is None else directory.journal)
+        stack.callback(self.journal.close)
+        self.journal.forget_failures(made.spec.run.max_failures)
         self.bench = Workbench(
             made.backend,
             made.device,
@@ -89,162 +135,136 @@ class _Run:
             made.network,
             made.splits.train,
             made.splits.validation,
-            lambda name: self._owner(name),
+            made.operations,
+            made.registry.origin_of_operation,
         )
-        log = [] if directory is None else [_EventLog(directory / "events.jsonl")]
-        self.driver = Driver(made, LocalExecutor(self.bench), self.journal, [*observers, *log])
+        executor = self._executor()
+        stack.callback(executor.close)
+        log = [] if directory is None else [stack.enter_context(EventLog(directory.events))]
+        self.driver = Driver(
+            made,
+            executor,
+            self.journal,
+            StateStore(None if directory is None else directory.weights),
+            stack.enter_context(Interrupts()),
+            [*observers, *log],
+        )
 
-    def carry_out(self, baseline: bool) -> Result:
-        self.journal.write("run", **self._header())
-        self.driver._tell("run_started", self._header())
-        found = self.driver.search()
-        reference = self._baseline() if baseline else None
-        self.journal.write("result", winner=found.winner.job, operations=list(found.operations))
-        network = self._final(found.winner)
-        summary = self._summary(found, reference)
-        self._export(network, found, summary)
-        self.driver._tell("run_finished", summary)
-        self.journal.close()
-        points = tuple(self._point(outcome) for outcome in found.front.outcomes)
-        return Result(network, self.journal.records, summary, points, self.directory)
+    def carry_out(self, allow_changes: bool) -> Result:
+        """From the header to the files of the winner."""
+        changes = self._write_header(allow_changes)
+        failpoint("run.header")
+        try:
+            found = self.driver.search()
+        except JournalMismatchError:
+            if not changes:
+                raise
+            self.journal.cut()
+            raise RunError(
+                "the changes lead to other decisions: the old journal was set aside, and resuming"
+                " again makes the rest anew"
+            ) from None
+        baseline = None
+        if found.signum is None and self.made.spec.run.baseline:
+            baseline = self._baseline()
+        if found.stopped == "finished":
+            self.journal.write("result", winner=found.winner.job, operations=found.operations)
+        result = self._finish(found, baseline)
+        if found.signum is not None:
+            stop = InterruptedRunError(found.signum)
+            stop.directory = None if self.directory is None else self.directory.path
+            raise stop
+        return result
+
+    def _write_header(self, allow_changes: bool) -> list[str]:
+        """Write down what the run depends on, or see that it is as it was."""
+        now = plain(
+            accounts.header(self.made, digest(state_to_bytes(TrainState(self.made.network))))
+        )
+        self.driver.tell("run_started", now)
+        before = self.journal.header()
+        if before is None:
+            self.journal.write("run", **now)
+            return []
+        was = {key: value for key, value in before.items() if key != "record"}
+        changes = accounts.differences(was, now)
+        if changes and not allow_changes:
+            raise RunError(
+                f"the run was begun differently: {'; '.join(changes)};"
+                " --allow-changes goes on all the same"
+            )
+        self.journal.write("run", **was)
+        return changes
 
     def _baseline(self) -> dict[str, Any]:
         """The start topology, trained like the winner but without surgery."""
         steps = self.made.spec.search.max_epochs * self.made.steps_per_epoch
-        outcome = self.driver.perform(Job(-1, None, (), steps, "baseline"))
-        self.journal.write("baseline", **outcome.to_json())
+        outcome = self.driver.beside(Job(BASELINE, None, (), steps, "baseline"))
         if outcome.failed:
             reason = outcome.failure.reason if outcome.failure else ""
             return {"accuracy": {"validation": None, "test": None}, "failure": reason}
-        return self._figures(outcome)
+        network = self.driver.network(BASELINE)
+        return accounts.figures(outcome, network, self.made, self.bench.evaluate)
 
-    def _figures(self, outcome: Outcome) -> dict[str, Any]:
-        """Accuracy, size and topology of one trained network; the test part is read here only."""
-        network, test = outcome.network, self.made.splits.test
-        accuracy = None if test is None else self.bench.evaluate(network, test).accuracy
-        return {
-            "accuracy": {"validation": outcome.accuracy, "test": accuracy},
-            "loss": {"validation": outcome.loss},
-            "parameters": network.parameter_count,
-            "hidden": list(network.hidden),
-        }
-
-    def _summary(self, found: SearchResult, baseline: dict[str, Any] | None) -> dict[str, Any]:
-        made, spec, figures = self.made, self.made.spec, self._figures(found.winner)
-        return {
-            "backend": made.backend.name,
-            "device": made.device,
-            "seed": spec.seed,
-            "strategy": spec.search.strategy,
-            "score": spec.search.score,
-            "data": self._data(),
-            "metric": made.splits.metric,
-            "hidden": {"start": list(made.network.hidden), "end": figures["hidden"]},
-            "parameters": {"start": made.network.parameter_count, "end": figures["parameters"]},
-            "accuracy": figures["accuracy"],
-            "loss": figures["loss"],
-            "baseline": baseline,
-            "cost": self._cost(found),
-            "operations": list(found.operations),
-            "parents": list(found.lineage),
-            "stopped": found.stopped,
-            "versions": self._versions(),
-        }
-
-    def _cost(self, found: SearchResult) -> dict[str, Any]:
-        cost, samples = found.cost, len(self.made.splits.train)
-        epochs = self.made.spec.search.max_epochs
-        reference = 3 * found.winner.network.macs * samples * epochs
-        return {
-            "samples": cost.training_samples,
-            "macs": cost.macs,
-            "seconds": round(self.driver.seconds, 3),
-            "epoch_equivalents": cost.training_samples / samples,
-            "relative": cost.training_macs / reference,
-        }
-
-    def _export(self, network: Network, found: SearchResult, summary: dict[str, Any]) -> None:
-        """Write the winner, and check the ONNX file under onnxruntime before the run is called done."""
-        sample = self.made.splits.validation.x[:CHECK_SAMPLES]
-        content = export_onnx(network, plain(self._metadata(found, summary)))
+    def _finish(self, found: SearchResult, baseline: dict[str, Any] | None) -> Result:
+        """Export the winner, checked under onnxruntime before the run is called done."""
+        failpoint("export.started")
+        made, network = self.made, self._final(found.network)
+        winner = accounts.figures(found.winner, found.network, made, self.bench.evaluate)
+        summary = accounts.summary(made, found, winner, baseline, self.driver.seconds)
+        content = export_onnx(network, plain(accounts.onnx_metadata(made, found)))
+        sample = made.splits.validation.x[:CHECK_SAMPLES]
         summary["onnx_difference"] = check_onnx(content, network, sample)
-        if self.directory is None:
-            return
-        weights = to_bytes(network)
-        write_atomically(self.directory / "winner.safetensors", weights)
-        write_atomically(self.directory / "winner.onnx", content)
-        text = json.dumps(plain(summary), indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.directory / "summary.json", text.encode())
+        points = tuple(
+            ParetoPoint(self._final(each), o.parameters, o.loss, o.accuracy, o.job)
+            for o, each in found.front
+        )
+        if self.directory is not None:
+            _write_results(self.directory, network, content, points, summary)
+        self.driver.tell("run_finished", summary)
+        failpoint("export.finished")
+        path = None if self.directory is None else self.directory.path
+        return Result(network, self.journal.records, summary, points, path)
 
-    def _metadata(self, found: SearchResult, summary: dict[str, Any]) -> dict[str, Any]:
+    def _final(self, network: Network) -> Network:
         splits = self.made.splits
-        return {
-            "score": {
-                "name": self.made.spec.search.score,
-                splits.metric: found.winner.accuracy,
-                "loss": found.winner.loss,
-            },
-            "parents": list(found.lineage),
-            "operations": list(found.operations),
-            "seed": self.made.spec.seed,
-            "class_names": list(splits.class_names),
-            "scaling": self.made.spec.data.scaling,
-            "versions": summary["versions"],
-        }
+        return in_target_units(network, splits.target_mean, splits.target_scale)
 
-    def _header(self) -> dict[str, Any]:
-        """What the results depend on."""
-        return {
-            "spec": self.made.spec.to_dict(),
-            "data": self._data(),
-            "device": self.made.device,
-            "versions": self._versions(),
-            "plugins": [
-                {"name": p.name, "version": p.version}
-                for p in self.made.registry.plugins
-                if not p.error
-            ],
-        }
-
-    def _data(self) -> dict[str, Any]:
-        splits = self.made.splits
-        return {
-            "source": self.made.spec.data.source,
-            "train": len(splits.train),
-            "validation": len(splits.validation),
-            "test": None if splits.test is None else len(splits.test),
-            "sha256": splits.digest(),
-        }
-
-    def _versions(self) -> dict[str, str]:
-        own = {"nas-surgery": metadata.version("nas-surgery"), "python": python_version()}
-        return {**own, "numpy": metadata.version("numpy"), **self.made.backend.versions()}
-
-    def _point(self, outcome: Outcome) -> ParetoPoint:
-        network = self._final(outcome)
-        count = network.parameter_count
-        return ParetoPoint(network, count, outcome.loss, outcome.accuracy, outcome.job)
-
-    def _final(self, outcome: Outcome) -> Network:
-        splits = self.made.splits
-        return in_target_units(outcome.network, splits.target_mean, splits.target_scale)
-
-    def _owner(self, operation: str) -> str | None:
-        if operation not in self.made.registry.names("operations"):
-            return None
-        owner = self.made.registry.owner("operations", operation)
-        return f"{owner.name} {owner.version}"
+    def _executor(self) -> Executor:
+        made, settings = self.made, self.made.spec.run
+        if settings.executor == "local":
+            return LocalExecutor(self.bench)
+        plan = WorkerPlan.make(
+            made.network,
+            backend=made.spec.training.backend,
+            device=made.device,
+            recipe=made.recipe,
+            train=made.splits.train,
+            validation=made.splits.validation,
+            operations=tuple(made.operations),
+            plugins=made.spec.plugins,
+            threads=settings.threads,
+        )
+        return ProcessExecutor(plan, made.operations, settings.workers, settings.job_seconds)
 
 
-class _EventLog:
-    """Writes events with their times beside the journal."""
+def _write_results(
+    directory: RunDirectory,
+    network: Network,
+    content: bytes,
+    points: Sequence[ParetoPoint],
+    summary: dict[str, Any],
+) -> None:
+    directory.pareto.mkdir(exist_ok=True)
+    wanted = {directory.pareto / f"{point.parameters}.safetensors": point for point in points}
+    for file, point in wanted.items():
+        save(point.network, file)
+    for file in set(directory.pareto.iterdir()) - wanted.keys():
+        file.unlink()
+    write_atomically(directory.path / "winner.safetensors", to_bytes(network))
+    write_atomically(directory.path / "winner.onnx", content)
+    text = json.dumps(plain(summary), indent=2, ensure_ascii=False) + "\n"
+    write_atomically(directory.summary, text.encode())
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
 
-    def __call__(self, event: Event) -> None:
-        record = {"time": round(event.time, 6), "kind": event.kind, **plain(event.data)}
-        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        self._file.flush()
-        if event.kind == "run_finished":
-            self._file.close()
+__all__ = ["InterruptedRunError", "NasSurgeryError", "as_spec", "resume", "run"]

@@ -328,7 +328,9 @@ def _list(value: Any, kind: Any) -> tuple[Any, ...]:
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_structure_hook_factory(attrs.has, lambda cls: _table(cls, converter))
-    converter.register_structure_hook_func(lambda kind: getattr(kind, "__origin__", None) is tuple, _list)
+    converter.register_structure_hook_func(
+        lambda kind: getattr(kind, "__origin__", None) is tuple, _list
+    )
     converter.register_structure_hook(int, _strict(int, "a whole number"))
     converter.register_structure_hook(float, _strict(float, "a number", int))
     converter.register_structure_hook(bool, _strict(bool, "true or false"))

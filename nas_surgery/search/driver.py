@@ -1,4 +1,8 @@
-"""The driver: runs a strategy's jobs, keeps the journal, the weights and the clock."""
+"""The driver: runs a strategy's jobs, keeps the journal, the weights and the clock.
+
+A run that is resumed is driven again from its beginning, and answered from the journal as far as it
+goes; nothing that is recorded is trained again.
+"""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -6,13 +10,17 @@ from typing import Any
 
 import attrs
 
-from nas_surgery.errors import SearchFailedError
+from nas_surgery.errors import RunError, SearchFailedError
+from nas_surgery.failpoints import failpoint
+from nas_surgery.network import Network
 from nas_surgery.preparation import Preparation
 from nas_surgery.search.events import Event
 from nas_surgery.search.executors import Executor
+from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
 from nas_surgery.search.jobs import Cost, Job, Outcome, Round
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
+from nas_surgery.search.states import StateStore
 from nas_surgery.search.strategy import Setting
 from nas_surgery.training import TrainState
 
@@ -21,14 +29,17 @@ Observer = Callable[[Event], Any]
 
 @attrs.frozen(eq=False)
 class SearchResult:
-    """The winner's outcome, its operations and its ancestors, the front, and what everything cost."""
+    """The winner's outcome and network, its operations and ancestors, the front with its networks,
+    and what everything cost. stopped: "finished", "max_seconds", or the name of a signal."""
 
     winner: Outcome
+    network: Network
     operations: tuple[dict[str, Any], ...]
     lineage: tuple[int, ...]
-    front: Front
+    front: tuple[tuple[Outcome, Network], ...]
     cost: Cost
     stopped: str
+    signum: int | None = None
 
 
 class Driver:
@@ -39,9 +50,12 @@ class Driver:
         preparation: Preparation,
         executor: Executor,
         journal: Journal,
+        states: StateStore,
+        interrupts: Interrupts,
         observers: Sequence[Observer] = (),
     ) -> None:
-        self.preparation, self.executor, self.journal = preparation, executor, journal
+        self.preparation, self.executor = preparation, executor
+        self.journal, self.states, self.interrupts = journal, states, interrupts
         self._observers = observers
         self._began = perf_counter()
         self._jobs: dict[int, Job] = {}
@@ -49,6 +63,7 @@ class Driver:
         self._front = Front()
         self._cost = Cost()
         self._faults: list[dict[str, str]] = []
+        self._failures = 0
 
     @property
     def seconds(self) -> float:
@@ -56,25 +71,44 @@ class Driver:
         return perf_counter() - self._began
 
     def search(self) -> SearchResult:
-        """Run the strategy to its end, or until time is up; SearchFailedError if no valid network came out."""
+        """Run the strategy to its end, or until time is up or a signal comes.
+
+        Raises SearchFailedError if no valid network came out.
+        """
         generator = self.preparation.strategy.search(self._setting())
-        current, winner, stopped = next(generator), None, "finished"
-        while winner is None:
-            outcomes = self._round(current)
+        current = next(generator)
+        while True:
+            try:
+                outcomes = self._round(current)
+            except InterruptedRunError as signal:
+                return self._result(self._best_so_far(current), str(signal), signal.signum)
             if len(outcomes) < len(current.jobs):
-                winner, stopped = self._best_so_far(current), "max_seconds"
-                break
+                return self._result(self._best_so_far(current), "max_seconds")
             try:
                 current = generator.send(outcomes)
             except StopIteration as end:
-                winner = end.value
-        return self._result(winner, stopped)
+                return self._result(end.value, "finished")
 
-    def perform(self, job: Job) -> Outcome:
+    def beside(self, job: Job) -> Outcome:
         """One job beside the search, such as the baseline: not part of its cost."""
-        (outcome,) = self.executor.run([job], {}, self._job_started)
-        self._tell("job_finished", self._job_data(job, outcome))
+        recorded = self._recorded([job])
+        if recorded:
+            return recorded[0]
+        with self.interrupts.allowed():
+            (outcome,) = self.executor.run([job], {}, self._job_started)
+        self._record(job, outcome)
         return outcome
+
+    def network(self, job: int) -> Network:
+        """The trained network of a job."""
+        return self._state(job).network
+
+    def tell(self, kind: str, data: dict[str, Any]) -> None:
+        """Tell all observers of an event."""
+        event = Event(kind, self.seconds, data)
+        for observer in self._observers:
+            observer(event)
+        self.preparation.registry.notify(event)
 
     def _setting(self) -> Setting:
         made, search = self.preparation, self.preparation.spec.search
@@ -84,7 +118,7 @@ class Driver:
             max_epochs=search.max_epochs,
             steps_per_epoch=made.steps_per_epoch,
             training_samples=len(made.splits.train),
-            operations=made.registry.all("operations"),
+            operations=made.operations,
             score=made.score,
             score_name=search.score,
             limits=made.limits,
@@ -93,100 +127,157 @@ class Driver:
         )
 
     def _round(self, current: Round) -> list[Outcome]:
-        """Carry out the jobs of a round; fewer outcomes return if time is up."""
-        self._forget(current)
-        decision = {**current.decision, "best": current.best}
-        if self._faults:
-            decision["faults"], self._faults = self._faults, []
-        self.journal.write("decision", **decision)
-        self._tell("decision", decision)
-        states: dict[int | None, TrainState] = {
-            job: outcome.state
-            for job, outcome in self._outcomes.items()
-            if outcome.state is not None
-        }
-        outcomes: list[Outcome] = []
-        if self._time_is_up() and current.best is not None:
+        """The outcomes of a round's jobs; fewer return if time is up."""
+        self._write_decision(current)
+        outcomes = [self._count(job, o) for job, o in self._replay(current.jobs)]
+        left = current.jobs[len(outcomes) :]
+        if not left or (self._time_is_up() and current.best is not None):
             return outcomes
-        running = self.executor.run(current.jobs, states, self._job_started)
-        for job, outcome in zip(current.jobs, running, strict=True):
-            self._record(job, outcome)
-            outcomes.append(outcome)
+        states = {job.parent: self._parent_state(job) for job in left}
+        running = self.executor.run(left, states, self._job_started)
+        for job in left:
+            with self.interrupts.allowed():
+                outcome = next(running)
+            outcomes.append(self._count(job, self._record(job, outcome)))
             if self._time_is_up() and len(outcomes) < len(current.jobs):
                 break
         return outcomes
 
-    def _record(self, job: Job, outcome: Outcome) -> None:
+    def _write_decision(self, current: Round) -> None:
+        decision = {**current.decision, "best": current.best}
+        if self._faults:
+            decision["faults"], self._faults = self._faults, []
+        if not self.journal.replaying:
+            front = (outcome.job for outcome in self._front.outcomes)
+            known = {*current.live, *front, *([] if current.best is None else [current.best])}
+            self.states.keep(known)
+            for job, outcome in self._outcomes.items():
+                if job not in known:
+                    self._outcomes[job] = attrs.evolve(outcome, topology=None, proposals=())
+            self.journal.sync()
+        self.journal.write("decision", **decision)
+        self.tell("decision", decision)
+
+    def _replay(self, jobs: Sequence[Job]) -> list[tuple[Job, Outcome]]:
+        return list(zip(jobs, self._recorded(jobs), strict=False))
+
+    def _recorded(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """The outcomes that the journal holds, of as many of the jobs as it does."""
+        outcomes = []
+        for job in jobs:
+            if not self.journal.replaying:
+                break
+            self.journal.write("job", **job.to_json())
+            record = self.journal.next_outcome(job.id)
+            if record is None:
+                self._announced = job.id
+                break
+            self.journal.write(**{"kind" if k == "record" else k: v for k, v in record.items()})
+            outcomes.append(Outcome.from_json(record, self.preparation.operations))
+            self.states.know(job.id, outcomes[-1].digest)
+        return outcomes
+
+    _announced: int | None = None
+
+    def _record(self, job: Job, outcome: Outcome) -> Outcome:
+        """Write down what became of a job, and take its weights."""
+        if self._announced != job.id:
+            self.journal.write("job", **job.to_json())
+        self.journal.write("outcome", **outcome.to_json())
+        failpoint("job.finished")
+        if outcome.state is not None and not outcome.failed:
+            self.states.put(job.id, outcome.state, outcome.digest)
+        facts = {"purpose": job.purpose, "epoch": self._epoch(job), "steps": job.steps}
+        self.tell("job_finished", {**outcome.to_json(), **facts, "seconds": outcome.seconds})
+        return attrs.evolve(outcome, state=None)
+
+    def _count(self, job: Job, outcome: Outcome) -> Outcome:
+        """Add a job of the search to the front, the cost and the failures in a row."""
         self._jobs[job.id], self._outcomes[job.id] = job, outcome
         self._front = self._front.add(outcome)
         self._cost = self._cost + outcome.cost
-        self.journal.write("job", **job.to_json())
-        self.journal.write("outcome", **outcome.to_json())
-        self._tell("job_finished", self._job_data(job, outcome))
+        self._failures = self._failures + 1 if outcome.failed else 0
+        limit = self.preparation.spec.run.max_failures
+        if self._failures >= limit and not self.journal.replaying:
+            raise SearchFailedError(f"{self._failures} jobs in a row failed: {_reason(outcome)}")
+        return outcome
 
-    def _forget(self, current: Round) -> None:
-        """Drop the weights that no job, front or result can need any more."""
-        needed = {*current.live, current.best, *(o.job for o in self._front.outcomes)}
-        for job, outcome in self._outcomes.items():
-            if job not in needed and outcome.state is not None:
-                self._outcomes[job] = attrs.evolve(outcome, state=None)
+    def _state(self, job: int) -> TrainState:
+        """The state that a job left; trained again if its weights are gone or damaged."""
+        state = self.states.get(job)
+        if state is not None:
+            return state
+        task, known = self._jobs[job], self._outcomes[job]
+        self.tell("job_repeated", {"job": job})
+        (again,) = self.executor.run(
+            [task], {task.parent: self._parent_state(task)}, lambda _: None
+        )
+        if again.state is None or again.digest != known.digest:
+            raise RunError(
+                f"the weights of job {job} are gone, and training it again gives other ones;"
+                " are backend, device, versions and threads the same?"
+            )
+        self.states.put(job, again.state, again.digest)
+        return again.state
+
+    def _parent_state(self, job: Job) -> TrainState | None:
+        return None if job.parent is None else self._state(job.parent)
 
     def _best_so_far(self, current: Round) -> int:
-        """The best valid network when time is up within a round."""
-        finished = [o.job for o in self._outcomes.values() if not o.failed]
-        known = {current.best, *(job.id for job in current.jobs)} & set(finished)
-        if not known:
-            raise SearchFailedError("time was up before any network was trained")
-        return min(known, key=lambda job: (-self._outcomes[job].accuracy, job or 0)) or 0
+        """The best valid network when a run stops within a round."""
+        known = [current.best, *(job.id for job in current.jobs)]
+        valid = [self._outcomes[j] for j in known if j in self._outcomes]
+        valid = [outcome for outcome in valid if not outcome.failed]
+        if not valid:
+            raise SearchFailedError("stopped before any network was trained")
+        return min(valid, key=lambda o: (-o.accuracy, o.parameters, o.job)).job
 
-    def _result(self, winner: int, stopped: str) -> SearchResult:
+    def _result(self, winner: int, stopped: str, signum: int | None = None) -> SearchResult:
         outcome = self._outcomes[winner]
         if outcome.failed:
-            reason = outcome.failure.reason if outcome.failure else "no outcome"
             raise SearchFailedError(
-                f"no valid network came out of the run: {reason}; a lower learning_rate may help"
+                f"no valid network came out of the run: {_reason(outcome)};"
+                " a lower training.learning_rate may help"
             )
-        lineage, operations = [], []
+        lineage: list[int] = []
         place: int | None = winner
         while place is not None:
-            lineage.append(place)
-            operations += [op.to_json() for op in reversed(self._jobs[place].operations)]
+            lineage.insert(0, place)
             place = self._jobs[place].parent
-        edits = tuple(op for op in reversed(operations) if op["name"] != "identity")
+        edits = [op.to_json() for job in lineage for op in self._jobs[job].operations]
+        front = tuple((o, self.network(o.job)) for o in self._front.outcomes)
         return SearchResult(
-            outcome, edits, tuple(reversed(lineage)), self._front, self._cost, stopped
+            outcome,
+            self.network(winner),
+            tuple(edit for edit in edits if edit["name"] != "identity"),
+            tuple(lineage),
+            front,
+            self._cost,
+            stopped,
+            signum,
         )
 
     def _time_is_up(self) -> bool:
         limit = self.preparation.spec.search.max_seconds
         return limit is not None and self.seconds > limit
 
-    def _report(self, kind: str, name: str, error: Exception) -> None:
-        """A plugin raised in the middle of a run: it goes on without what was asked of the plugin."""
-        owner = self.preparation.registry.owner(kind, name)
-        fault = {
-            "plugin": f"{owner.name} {owner.version}",
-            "for": f"{kind}: {name}",
-            "reason": f"{type(error).__name__}: {error}",
-        }
+    def _report(self, name: str, error: BaseException) -> None:
+        """A score raised: its candidate cannot win, and the journal says why."""
+        owner = self.preparation.registry.owner("scores", name)
+        reason = f"{type(error).__name__}: {error}"
+        fault = {"plugin": f"{owner.name} {owner.version}", "score": name, "reason": reason}
         self._faults.append(fault)
-        self._tell("plugin_failed", fault)
+        self.tell("plugin_failed", fault)
 
     def _job_started(self, job: Job) -> None:
-        self._tell("job_started", {**job.to_json(), "epoch": self._epoch(job)})
-
-    def _job_data(self, job: Job, outcome: Outcome) -> dict[str, Any]:
-        facts = {"purpose": job.purpose, "epoch": self._epoch(job), "steps": job.steps}
-        return {**outcome.to_json(), **facts, "seconds": outcome.seconds}
+        self.tell("job_started", {**job.to_json(), "epoch": self._epoch(job)})
 
     def _epoch(self, job: Job) -> float:
         """Where the job will have arrived, in epochs of the winner's training."""
         before = self._outcomes.get(job.parent) if job.parent is not None else None
-        start = before.state.step if before is not None and before.state is not None else 0
+        start = 0 if before is None or before.failed else before.step
         return (start + job.steps) / self.preparation.steps_per_epoch
 
-    def _tell(self, kind: str, data: dict[str, Any]) -> None:
-        event = Event(kind, self.seconds, data)
-        for observer in self._observers:
-            observer(event)
-        self.preparation.registry.notify(event)
+
+def _reason(outcome: Outcome) -> str:
+    return outcome.failure.reason if outcome.failure else "no outcome"

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from nas_surgery.failpoints import failpoint
 from nas_surgery.search.jobs import Job, Outcome
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.training import TrainState
 
-States = Mapping[int | None, TrainState]
+States = Mapping[int | None, TrainState | None]
 
 
 class Executor(Protocol):
@@ -17,6 +18,9 @@ class Executor(Protocol):
         self, jobs: Sequence[Job], states: States, started: Callable[[Job], None]
     ) -> Iterator[Outcome]:
         """Outcomes in the order of the jobs; `states` holds the parents' by job id."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
 
 
 class LocalExecutor:
@@ -30,4 +34,8 @@ class LocalExecutor:
     ) -> Iterator[Outcome]:
         for job in jobs:
             started(job)
+            failpoint("job.started")
             yield self.workbench.perform(job, states.get(job.parent))
+
+    def close(self) -> None:
+        """Nothing is held."""

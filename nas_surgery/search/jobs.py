@@ -1,12 +1,18 @@
-"""What a strategy asks for and is told: jobs, rounds of jobs, outcomes."""
+"""What a strategy asks for and is told: jobs, rounds of jobs, outcomes. All of it is JSON but the weights."""
 
-from typing import Any
+from collections.abc import Mapping
+from math import nan
+from typing import Any, Self
 
 import attrs
 
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
+from nas_surgery.recommender import Candidate
+from nas_surgery.search.topology import describe_topology, skeleton
 from nas_surgery.training import TrainState
+
+Operations = Mapping[str, type[Operation]]
 
 
 @attrs.frozen
@@ -15,7 +21,8 @@ class Job:
 
     id: counts up from 0 within a run, and keys the randomness of the operations. steps: batches to
     train. purpose: a word for people ("pretrain", "candidate", "branch"). rate: factor of the
-    learning rate. average: the network is the mean over the ends of this many last epochs.
+    learning rate. average: the network is the mean over the ends of this many last epochs. thresholds:
+    (ε₁, ε₂) of eq. 13, for proposals on the trained network; None for no proposals.
     """
 
     id: int
@@ -25,18 +32,30 @@ class Job:
     purpose: str = "branch"
     rate: float = 1.0
     average: int = 0
+    thresholds: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        operations = [operation.to_json() for operation in self.operations]
         return {
             "id": self.id,
             "parent": self.parent,
-            "operations": operations,
+            "operations": [operation.to_json() for operation in self.operations],
             "steps": self.steps,
             "purpose": self.purpose,
             **({"rate": self.rate} if self.rate != 1.0 else {}),
             **({"average": self.average} if self.average else {}),
+            **({"thresholds": list(self.thresholds)} if self.thresholds else {}),
         }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any], operations: Operations) -> Self:
+        """The inverse of `to_json`."""
+        fields = {
+            **record,
+            "operations": tuple(_operation(o, operations) for o in record["operations"]),
+        }
+        if "thresholds" in fields:
+            fields["thresholds"] = tuple(fields["thresholds"])
+        return cls(**fields)
 
 
 @attrs.frozen
@@ -55,6 +74,7 @@ class Cost:
 
     @property
     def macs(self) -> int:
+        """Of training and forward passes together."""
         return self.training_macs + self.forward_macs
 
 
@@ -72,50 +92,111 @@ class Outcome:
     """What became of a job.
 
     accuracy, loss: on the validation part (R² in accuracy's place for regression). training_loss:
-    mean over the last batches, up to an epoch, before their updates. state: the trained network, None
-    if the job failed. exactness: what its operations promised. origins: for each layer, its address
-    in the parent, or None if an operation made or changed it; empty without operations. seconds: spent
-    on surgery, training and evaluation; not part of the journal.
+    mean over the last batches, up to an epoch, before their updates. topology: of the trained
+    network. step: its place in the order of batches. digest: SHA-256 of its weights. exactness: what
+    the operations promised. origins: for each layer, its address in the parent, or None if an
+    operation made or changed it; empty without operations. proposals: what the operations propose for
+    it, if the job asked. faults: plugins that raised while they proposed. seconds: spent on surgery,
+    training and evaluation. state: the weights, only until the driver has taken them.
     """
 
     job: int
-    accuracy: float = float("nan")
-    loss: float = float("nan")
-    training_loss: float = float("nan")
+    accuracy: float = nan
+    loss: float = nan
+    training_loss: float = nan
     state: TrainState | None = None
+    topology: Network | None = None
+    position: int | None = None
+    digest: str = ""
     exactness: tuple[str, ...] = ()
     origins: tuple[int | None, ...] = ()
+    proposals: tuple[Candidate, ...] = ()
+    faults: tuple[Failure, ...] = ()
+    damage: dict[str, Any] | None = None
     cost: Cost = Cost()
     failure: Failure | None = None
     seconds: dict[str, float] = attrs.Factory(dict)
 
     @property
     def failed(self) -> bool:
-        return self.state is None
+        """Whether there is no valid network."""
+        return self.failure is not None or (self.state is None and self.topology is None)
 
     @property
     def network(self) -> Network:
-        """The trained network; only of a job that did not fail."""
-        assert self.state is not None
+        """The topology of the trained network; its weights are not for strategies to read."""
+        if self.topology is not None:
+            return self.topology
+        assert self.state is not None, "a failed job has no network"
         return self.state.network
 
+    @property
+    def parameters(self) -> int:
+        """Parameter count of the network."""
+        return self.network.parameter_count
+
+    @property
+    def step(self) -> int:
+        """Batches that the network and its ancestors have trained."""
+        if self.position is not None:
+            return self.position
+        assert self.state is not None, "a failed job has no network"
+        return self.state.step
+
     def to_json(self) -> dict[str, Any]:
-        """Everything but the weights; shapes and sizes instead."""
-        if self.state is None:
-            failure = attrs.asdict(self.failure) if self.failure else None
-            return {"job": self.job, "failure": failure, "cost": attrs.asdict(self.cost)}
+        """Everything but weights and seconds; `from_json` gives it back."""
+        shared = {"job": self.job, "cost": list(attrs.astuple(self.cost))}
+        if self.failed:
+            return {**shared, "failure": attrs.asdict(self.failure) if self.failure else None}
         return {
-            "job": self.job,
+            **shared,
             "accuracy": self.accuracy,
             "loss": self.loss,
             "training_loss": self.training_loss,
+            "step": self.step,
             "hidden": list(self.network.hidden),
-            "parameters": self.network.parameter_count,
-            "step": self.state.step,
+            "parameters": self.parameters,
             "exactness": list(self.exactness),
             "origins": list(self.origins),
-            "cost": attrs.asdict(self.cost),
+            **({"damage": self.damage} if self.damage is not None else {}),
+            **({"proposals": [c.to_json() for c in self.proposals]} if self.proposals else {}),
+            **({"faults": [attrs.asdict(fault) for fault in self.faults]} if self.faults else {}),
+            "topology": describe_topology(self.network),
+            "digest": self.digest,
         }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any], operations: Operations) -> Self:
+        """The outcome that a journal holds, without weights."""
+        cost = Cost(*record["cost"])
+        if "failure" in record:
+            failure = record["failure"] or {"reason": "unknown"}
+            return cls(record["job"], cost=cost, failure=Failure(**failure))
+        held = record.get("proposals", ())
+        return cls(
+            job=record["job"],
+            accuracy=_number(record["accuracy"]),
+            loss=_number(record["loss"]),
+            training_loss=_number(record["training_loss"]),
+            topology=skeleton(record["topology"]),
+            position=record["step"],
+            digest=record["digest"],
+            exactness=tuple(record["exactness"]),
+            origins=tuple(record["origins"]),
+            proposals=tuple(Candidate.from_json(item, record["job"], operations) for item in held),
+            faults=tuple(Failure(**fault) for fault in record.get("faults", ())),
+            damage=record.get("damage"),
+            cost=cost,
+        )
+
+
+def _operation(record: Mapping[str, Any], operations: Operations) -> Operation:
+    fields = {key: value for key, value in record.items() if key != "name"}
+    return operations[record["name"]].from_fields(fields)
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else value
 
 
 @attrs.frozen(eq=False)

@@ -1,14 +1,28 @@
-"""The journal: what was proposed, asked, found and decided, in order and without any timing."""
+"""The journal: what was proposed, asked, found and decided, in order and without any timing.
+
+One JSON object a line, each with a CRC-32 of the rest of its line. A run that is resumed writes the
+same records again, which are compared with those that are there, until they run out.
+"""
 
 import json
+import os
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from zlib import crc32
+
+from nas_surgery.errors import RunError
+from nas_surgery.failpoints import armed, failpoint
+
+
+class JournalMismatchError(RunError):
+    """What the run would do is not what its journal says was done."""
 
 
 def plain(value: Any) -> Any:
     """JSON values only: tuples become lists, and numbers that are not finite become None."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
@@ -17,21 +31,149 @@ def plain(value: Any) -> Any:
     return value
 
 
-class Journal:
-    """An append-only list of records, one JSON line each; kept in memory too, as the run's history."""
+def to_line(record: Mapping[str, Any]) -> str:
+    """A record as a line without its end."""
+    body = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return f'{body[:-1]},"crc":"{crc32(body.encode()):08x}"}}'
 
-    def __init__(self, path: Path | None) -> None:
+
+def from_line(line: str) -> dict[str, Any]:
+    """The record in a line; ValueError if the line is not one that `to_line` made."""
+    body, separator, tail = line.rpartition(',"crc":"')
+    if not separator or tail != f'{crc32((body + "}").encode()):08x}"}}':
+        raise ValueError("its checksum does not fit")
+    record: dict[str, Any] = json.loads(body + "}")
+    return record
+
+
+class Journal:
+    """A list of records, in memory and, with a path, in a file that is only ever appended to."""
+
+    def __init__(self, path: Path | None = None) -> None:
         self.records: list[dict[str, Any]] = []
-        self._file = None if path is None else path.open("x", encoding="utf-8")
+        self._path, self._file = path, None
+        self._recorded: list[dict[str, Any]] = []
+        if path is not None:
+            self._recorded = _read(path) if path.exists() else []
+            self._file = path.open("ab")
+
+    @property
+    def replaying(self) -> bool:
+        """Whether there are records that the run has not come to again."""
+        return len(self.records) < len(self._recorded)
+
+    def next_outcome(self, job: int) -> dict[str, Any] | None:
+        """The recorded outcome of a job whose own record has just been written, if there is one."""
+        if not self.replaying:
+            return None
+        record = self._recorded[len(self.records)]
+        if record["record"] != "outcome" or record["job"] != job:
+            raise self._mismatch({"record": "outcome", "job": job})
+        return record
+
+    def header(self) -> dict[str, Any] | None:
+        """The first record that is there from an earlier time."""
+        return self._recorded[0] if self._recorded else None
 
     def write(self, kind: str, **values: Any) -> None:
-        """Append one record."""
-        record = {"record": kind, **plain(values)}
+        """Append a record, or find it there; JournalMismatchError if another one is."""
+        record = json.loads(json.dumps({"record": kind, **plain(values)}))
+        if self.replaying:
+            if self._recorded[len(self.records)] != record:
+                raise self._mismatch(record)
+        else:
+            self._append(to_line(record).encode() + b"\n")
         self.records.append(record)
+        if not self.replaying:
+            failpoint("journal.appended")
+
+    def cut(self) -> None:
+        """Give up the records that were not come to; the whole journal stays beside the new one."""
+        assert self._path is not None and self._file is not None, "only a journal on disk is cut"
+        self._file.close()
+        self._path.replace(self._path.with_name("journal-before-changes.jsonl"))
+        self._recorded = []
+        self._file = self._path.open("ab")
+        for record in self.records:
+            self._append(to_line(record).encode() + b"\n")
+
+    def forget_failures(self, count: int) -> None:
+        """Drop the recorded outcomes at the end if at least `count` jobs in a row failed.
+
+        Such a run stopped for a reason outside it, and its last jobs deserve another try.
+        """
+        failed = 0
+        for record in reversed(self._recorded):
+            if record["record"] == "outcome":
+                if "failure" not in record:
+                    break
+                failed += 1
+        if failed < count:
+            return
+        while self._recorded and failed:
+            failed -= self._recorded.pop()["record"] == "outcome"
+        self._rewrite()
+
+    def sync(self) -> None:
+        """Make sure that all records are on the disk itself."""
         if self._file is not None:
-            self._file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
-            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
+        """Sync and close the file."""
         if self._file is not None:
+            self.sync()
             self._file.close()
+
+    def _append(self, line: bytes) -> None:
+        if self._file is None:
+            return
+        failpoint("journal.append")
+        if armed("journal.torn"):
+            line = line[: len(line) // 2]
+        self._file.write(line)
+        self._file.flush()
+        failpoint("journal.torn")
+
+    def _rewrite(self) -> None:
+        """Cut the file to the records still held; they are its beginning."""
+        assert self._file is not None
+        size = sum(len(to_line(record).encode()) + 1 for record in self._recorded)
+        self._file.truncate(size)
+
+    def _mismatch(self, record: Mapping[str, Any]) -> JournalMismatchError:
+        there = self._recorded[len(self.records)]
+        return JournalMismatchError(
+            f"record {len(self.records) + 1} of the journal is {_short(there)},"
+            f" but the run now comes to {_short(record)}"
+        )
+
+
+def _short(record: Mapping[str, Any]) -> str:
+    names = ("record", "job", "id", "epoch", "try")
+    return " ".join(f"{name}={record[name]}" for name in names if name in record)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The records of a journal; a torn end is cut off, other damage is explained."""
+    content = path.read_bytes()
+    lines = content.splitlines(keepends=True)
+    records, good = [], 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(from_line(line.decode().removesuffix("\n")))
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise RunError(
+                f"{path}: line {number} is damaged ({error}); what follows it cannot be trusted."
+                " Cut the file before that line to go on from there"
+            ) from None
+        if not line.endswith(b"\n"):
+            records.pop()
+            break
+        good += len(line)
+    if good < len(content):
+        with path.open("r+b") as file:
+            file.truncate(good)
+    return records

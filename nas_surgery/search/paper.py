@@ -12,7 +12,7 @@ import attrs
 
 from nas_surgery.analysis import EPSILON_ABSOLUTE, EPSILON_RELATIVE
 from nas_surgery.network import keyed_generator
-from nas_surgery.recommender import IDENTITY, MODES, Candidate, Recommender, choose, rank
+from nas_surgery.recommender import IDENTITY, MODES, Candidate, allowed, choose, rank
 from nas_surgery.search.jobs import Job, Outcome, Round
 from nas_surgery.search.strategy import JobFactory, Search, Setting, Strategy, candidate_score
 from nas_surgery.validators import number, one_of, whole
@@ -75,16 +75,10 @@ class _Surgeon:
     def __init__(self, settings: PaperStrategy, setting: Setting) -> None:
         self.settings, self.setting = settings, setting
         self.jobs = JobFactory()
-        self.recommender = Recommender(
-            setting.operations,
-            settings.epsilon_relative,
-            settings.epsilon_absolute,
-            setting.report,
-        )
 
     def run(self) -> Search:
         end = min(self.settings.initial_epochs, self.setting.max_epochs)
-        first = self.jobs.make(None, end * self.setting.steps_per_epoch, "pretrain")
+        first = self._job(None, end * self.setting.steps_per_epoch, "pretrain")
         outcomes = yield Round((first,), decision={"epoch": 0, "event": "pre-training"})
         branches = [Branch(o, self.setting.limits.exclude) for o in outcomes if not o.failed]
         while branches and end < self.setting.max_epochs and not self._target_reached(branches):
@@ -117,7 +111,8 @@ class _Surgeon:
         found: list[Candidate] = []
         for branch in branches:
             limits = attrs.evolve(self.setting.limits, exclude=branch.excluded)
-            found += self.recommender.candidates(branch.id, branch.outcome.network, limits)
+            proposed = branch.outcome.proposals
+            found += [c for c in proposed if allowed(c, branch.outcome.network, limits)]
         return rank(found)
 
     def _draw(
@@ -165,11 +160,15 @@ class _Surgeon:
 
     def _continuation(self, branch: Branch, end: int) -> Job:
         """Train the branch up to epoch `end`."""
-        return self.jobs.make(branch.id, self._steps_left(branch, end), "branch")
+        return self._job(branch.id, self._steps_left(branch, end), "branch")
+
+    def _job(self, parent: int | None, steps: int, purpose: str) -> Job:
+        """A job behind which the recommendation module analyses the network."""
+        thresholds = (self.settings.epsilon_relative, self.settings.epsilon_absolute)
+        return attrs.evolve(self.jobs.make(parent, steps, purpose), thresholds=thresholds)
 
     def _steps_left(self, branch: Branch, end: int) -> int:
-        assert branch.outcome.state is not None
-        return end * self.setting.steps_per_epoch - branch.outcome.state.step
+        return end * self.setting.steps_per_epoch - branch.outcome.step
 
     def _score(
         self, branches: list[Branch], chosen: list[Candidate], retrained: list[Outcome]
@@ -218,7 +217,7 @@ class _Surgeon:
 
 def best(branches: Sequence[Branch]) -> Branch:
     """The most accurate branch; of equals the one with fewer parameters, then the first."""
-    return min(branches, key=lambda b: (-b.accuracy, b.outcome.network.parameter_count, b.id))
+    return min(branches, key=lambda b: (-b.accuracy, b.outcome.parameters, b.id))
 
 
 def describe(
@@ -226,16 +225,7 @@ def describe(
 ) -> list[dict[str, Any]]:
     """The ranked proposals with their two criteria, and the job of each that was chosen."""
     taken = {id(candidate): job.id for candidate, job in zip(chosen, jobs, strict=True)}
-    return [
-        {
-            "branch": candidate.branch,
-            "operation": candidate.operation.to_json(),
-            "score": candidate.proposal.score,
-            "parameters": candidate.parameters,
-            "job": taken.get(id(candidate)),
-        }
-        for candidate in pool
-    ]
+    return [{"branch": c.branch, **c.to_json(), "job": taken.get(id(c))} for c in pool]
 
 
 def _find(branches: Sequence[Branch], job: int) -> Branch:

@@ -17,9 +17,9 @@ class Front:
             return self
         kept = [other for other in self.outcomes if not _covers(outcome, other)]
         kept.append(outcome)
-        return Front(tuple(sorted(kept, key=lambda o: o.network.parameter_count)))
+        return Front(tuple(sorted(kept, key=lambda o: o.parameters)))
 
 
 def _covers(a: Outcome, b: Outcome) -> bool:
     """Whether `a` is at most as large as `b` and at least as good."""
-    return a.network.parameter_count <= b.network.parameter_count and a.loss <= b.loss
+    return a.parameters <= b.parameters and a.loss <= b.loss

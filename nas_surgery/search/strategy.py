@@ -1,7 +1,7 @@
 """What a strategy is: a generator that asks for jobs and is told their outcomes, and nothing else."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from itertools import count
 from math import nan
 
@@ -11,12 +11,12 @@ from nas_surgery.network import Network
 from nas_surgery.operations import Operation
 from nas_surgery.recommender import Limits
 from nas_surgery.scores import Score, call_score
-from nas_surgery.search.jobs import Job, Outcome, Round
+from nas_surgery.search.jobs import Job, Operations, Outcome, Round
 
 Search = Generator[Round, list[Outcome], int]
 
 
-def raise_fault(kind: str, name: str, error: Exception) -> None:
+def raise_fault(name: str, error: BaseException) -> None:
     """The strictest answer to a plugin that raised."""
     raise error
 
@@ -26,7 +26,7 @@ class Setting:
     """What a search is about, as far as decisions need it.
 
     network: the start. max_epochs: of the winner's training. steps_per_epoch: batches in one.
-    training_samples: in one epoch. report: told of a plugin that raised, by kind and name.
+    training_samples: in one epoch. report: told by name of a score that raised.
     """
 
     network: Network
@@ -34,12 +34,12 @@ class Setting:
     max_epochs: int
     steps_per_epoch: int
     training_samples: int
-    operations: Mapping[str, type[Operation]]
+    operations: Operations
     score: Score
     score_name: str = "paper"
     limits: Limits = Limits()
     target_accuracy: float | None = None
-    report: Callable[[str, str, Exception], None] = raise_fault
+    report: Callable[[str, BaseException], None] = raise_fault
 
 
 def candidate_score(setting: Setting, candidate: Outcome, parent: Outcome) -> float:
@@ -47,19 +47,18 @@ def candidate_score(setting: Setting, candidate: Outcome, parent: Outcome) -> fl
 
     NaN, which never wins, if a score from a plugin raises.
     """
-    network, before = candidate.network, parent.network
     offer = {
         "accuracy": candidate.accuracy,
         "gain": candidate.accuracy - parent.accuracy,
-        "size_fraction": network.parameter_count / before.parameter_count,
+        "size_fraction": candidate.parameters / parent.parameters,
         "loss": candidate.loss,
-        "parameters": network.parameter_count,
-        "macs": network.macs,
+        "parameters": candidate.parameters,
+        "macs": candidate.network.macs,
     }
     try:
         return call_score(setting.score, offer)
-    except Exception as error:
-        setting.report("scores", setting.score_name, error)
+    except (Exception, SystemExit) as error:
+        setting.report(setting.score_name, error)
         return nan
 
 

@@ -12,7 +12,10 @@ from nas_surgery.backends import Backend
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Network, is_finite
 from nas_surgery.operations import Context, Operation
-from nas_surgery.search.jobs import Cost, Failure, Job, Outcome
+from nas_surgery.recommender import Limits, Recommender
+from nas_surgery.search.jobs import Cost, Failure, Job, Operations, Outcome
+from nas_surgery.search.states import digest, state_to_bytes
+from nas_surgery.search.topology import describe_topology, skeleton
 from nas_surgery.surgery import Surgery, origins
 from nas_surgery.training import (
     Evaluation,
@@ -36,7 +39,7 @@ class Operated:
 
 
 class Workbench:
-    """Holds what all jobs of a run share: backend, placed data, and how to train.
+    """Holds what all jobs of a run share: backend, placed data, operations, and how to train.
 
     start: the network that jobs without a parent take. fault: names the plugin that provides an
     operation, for failures.
@@ -50,9 +53,11 @@ class Workbench:
         start: Network,
         train: Samples,
         validation: Samples,
+        operations: Operations,
         fault: Callable[[str], str | None] = lambda name: None,
     ) -> None:
-        self.backend, self.recipe, self.start, self._fault = backend, recipe, start, fault
+        self.backend, self.recipe, self.start = backend, recipe, start
+        self.operations, self._fault = operations, fault
         self.samples = len(train)
         self.probe: Array = np.asarray(train.x[:PROBE_SAMPLES])
         self._train = backend.place(apply_prefix(start, train), device)
@@ -62,14 +67,21 @@ class Workbench:
     def perform(self, job: Job, parent: TrainState | None) -> Outcome:
         """Carry out a job on its parent's state; whatever goes wrong becomes a failed outcome."""
         state = TrainState(self.start) if parent is None else parent
+        before = perf_counter()
         try:
-            before = perf_counter()
             operated = self._operate(job, state)
-            surgery = perf_counter() - before
-        except Exception as error:
-            return self._failed(job, error)
-        outcome = self._train_and_evaluate(job, operated)
-        return attrs.evolve(outcome, seconds={**outcome.seconds, "surgery": surgery})
+        except (Exception, SystemExit) as error:
+            named = job.operations[0].name if job.operations else ""
+            return Outcome(job.id, failure=failure_of(error, self._fault(named)))
+        surgery = perf_counter() - before
+        try:
+            outcome = self._train_and_evaluate(job, operated)
+        except (Exception, SystemExit) as error:
+            return Outcome(job.id, failure=failure_of(error))
+        before = perf_counter()
+        outcome = self._with_proposals(job, outcome)
+        seconds = {"surgery": surgery, "analysis": perf_counter() - before}
+        return attrs.evolve(outcome, seconds={**outcome.seconds, **seconds})
 
     def evaluate(self, network: Network, samples: Samples) -> Evaluation:
         """Loss and accuracy of a network on raw samples."""
@@ -104,14 +116,17 @@ class Workbench:
             return Outcome(job.id, cost=cost, failure=Failure("the validation loss is not finite"))
         tail = losses[-self.recipe.steps_per_epoch(self.samples) :]
         return Outcome(
-            job.id,
-            found.accuracy,
-            found.loss,
-            float(tail.mean()) if tail.size else float("nan"),
-            state,
-            operated.exactness,
-            operated.origins,
-            cost,
+            job=job.id,
+            accuracy=found.accuracy,
+            loss=found.loss,
+            training_loss=float(tail.mean()) if tail.size else float("nan"),
+            state=state,
+            topology=skeleton(describe_topology(state.network)),
+            position=state.step,
+            digest=digest(state_to_bytes(state)),
+            exactness=operated.exactness,
+            origins=operated.origins,
+            cost=cost,
             seconds={"training": middle - start, "evaluation": perf_counter() - middle},
         )
 
@@ -137,17 +152,25 @@ class Workbench:
         held = len(self._validation_labels)
         return Cost(plan, 3 * network.macs * plan, held, network.macs * held)
 
-    def _failed(self, job: Job, error: Exception) -> Outcome:
-        named = job.operations[0].name if job.operations else ""
-        reason = (str(error).splitlines() or [""])[0]
-        return Outcome(
-            job.id,
-            failure=Failure(
-                f"{type(error).__name__}: {reason}",
-                self._fault(named),
-                "".join(traceback.format_exception(error)),
-            ),
-        )
+    def _with_proposals(self, job: Job, outcome: Outcome) -> Outcome:
+        """What the operations propose for the trained network, if the job asks for it."""
+        if job.thresholds is None or outcome.state is None:
+            return outcome
+        faults: list[Failure] = []
+
+        def report(name: str, error: BaseException) -> None:
+            faults.append(failure_of(error, self._fault(name)))
+
+        recommender = Recommender(self.operations, *job.thresholds, report)
+        found = recommender.candidates(job.id, outcome.state.network, Limits())
+        return attrs.evolve(outcome, proposals=tuple(found), faults=tuple(faults))
+
+
+def failure_of(error: BaseException, plugin: str | None = None) -> Failure:
+    """An exception as a failure, with its traceback."""
+    reason = (str(error).splitlines() or [""])[0]
+    trace = "".join(traceback.format_exception(error))
+    return Failure(f"{type(error).__name__}: {reason}", plugin, trace)
 
 
 def mean_network(networks: list[Network]) -> Network:

@@ -1,0 +1,146 @@
+"""What is told about a run: the journal's header, `summary.json`, and the metadata of the ONNX file."""
+
+from collections.abc import Callable
+from importlib import metadata
+from platform import python_version
+from typing import Any
+
+from nas_surgery.network import Network
+from nas_surgery.preparation import Preparation
+from nas_surgery.search.driver import SearchResult
+from nas_surgery.search.jobs import Cost, Outcome
+from nas_surgery.training import Evaluation, Samples
+
+Evaluate = Callable[[Network, Samples], Evaluation]
+
+
+def header(made: Preparation, start: str) -> dict[str, Any]:
+    """Everything that the results depend on. start: SHA-256 of the start network.
+
+    How jobs are carried out is left out but for the threads, because it changes nothing.
+    """
+    spec = made.spec.to_dict()
+    spec["run"] = {"threads": made.spec.run.threads, "baseline": made.spec.run.baseline}
+    plugins = [p for p in made.registry.plugins if not p.error]
+    return {
+        "spec": spec,
+        "data": data_account(made),
+        "start": start,
+        "device": made.device,
+        "versions": versions(made),
+        "plugins": {plugin.name: plugin.version for plugin in plugins},
+    }
+
+
+def differences(before: dict[str, Any], now: dict[str, Any], path: str = "") -> list[str]:
+    """One line for each value in which two headers differ."""
+    lines = []
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        place = f"{path}{key}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += differences(old, new, f"{place}.")
+        elif old != new:
+            lines.append(f"{place} was {old!r} and is {new!r}")
+    return lines
+
+
+def figures(
+    outcome: Outcome, network: Network, made: Preparation, evaluate: Evaluate
+) -> dict[str, Any]:
+    """Accuracy, size and topology of one trained network. The test part is read here and nowhere else."""
+    test = made.splits.test
+    accuracy = None if test is None else evaluate(network, test).accuracy
+    return {
+        "accuracy": {"validation": outcome.accuracy, "test": accuracy},
+        "loss": {"validation": outcome.loss},
+        "parameters": network.parameter_count,
+        "hidden": list(network.hidden),
+    }
+
+
+def summary(
+    made: Preparation,
+    found: SearchResult,
+    winner: dict[str, Any],
+    baseline: dict[str, Any] | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """What `summary.json` holds. winner, baseline: their `figures`."""
+    spec, start = made.spec, made.network
+    return {
+        "backend": made.backend.name,
+        "device": made.device,
+        "seed": spec.seed,
+        "strategy": spec.search.strategy,
+        "score": spec.search.score,
+        "data": data_account(made),
+        "metric": made.splits.metric,
+        "hidden": {"start": list(start.hidden), "end": winner["hidden"]},
+        "parameters": {"start": start.parameter_count, "end": winner["parameters"]},
+        "accuracy": winner["accuracy"],
+        "loss": winner["loss"],
+        "baseline": baseline,
+        "cost": cost_account(made, found.cost, found.network, seconds),
+        "operations": list(found.operations),
+        "parents": list(found.lineage),
+        "stopped": found.stopped,
+        "pareto": [
+            {"job": o.job, "parameters": o.parameters, "loss": o.loss, "accuracy": o.accuracy}
+            for o, _ in found.front
+        ],
+        "versions": versions(made),
+    }
+
+
+def cost_account(made: Preparation, cost: Cost, network: Network, seconds: float) -> dict[str, Any]:
+    """The price of the search, with everything that lost.
+
+    relative: training MACs of the whole search ÷ MACs of training the final network for `max_epochs`.
+    """
+    samples = len(made.splits.train)
+    reference = 3 * network.macs * samples * made.spec.search.max_epochs
+    return {
+        "samples": cost.training_samples,
+        "macs": cost.macs,
+        "seconds": round(seconds, 3),
+        "epoch_equivalents": cost.training_samples / samples,
+        "relative": cost.training_macs / reference,
+    }
+
+
+def onnx_metadata(made: Preparation, found: SearchResult) -> dict[str, Any]:
+    """What the exported winner says of itself."""
+    splits = made.splits
+    return {
+        "score": {
+            "name": made.spec.search.score,
+            splits.metric: found.winner.accuracy,
+            "loss": found.winner.loss,
+        },
+        "parents": list(found.lineage),
+        "operations": list(found.operations),
+        "seed": made.spec.seed,
+        "class_names": list(splits.class_names),
+        "scaling": made.spec.data.scaling,
+        "versions": versions(made),
+    }
+
+
+def data_account(made: Preparation) -> dict[str, Any]:
+    """Source, sizes and content of the data."""
+    splits = made.splits
+    return {
+        "source": made.source,
+        "train": len(splits.train),
+        "validation": len(splits.validation),
+        "test": None if splits.test is None else len(splits.test),
+        "sha256": splits.digest,
+    }
+
+
+def versions(made: Preparation) -> dict[str, str]:
+    """Of everything that the numbers depend on."""
+    ours = {"nas-surgery": metadata.version("nas-surgery"), "python": python_version()}
+    libraries = {name: metadata.version(name) for name in ("numpy", "scipy")}
+    return {**ours, **libraries, **made.backend.versions()}

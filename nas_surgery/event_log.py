@@ -1,0 +1,27 @@
+"""`events.jsonl`: what happened in a run and when, for people and trackers; no run depends on it."""
+
+import json
+from pathlib import Path
+from typing import Self
+
+from nas_surgery.search.events import Event
+from nas_surgery.search.journal import plain
+
+
+class EventLog:
+    """An observer that appends each event as a JSON line."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __call__(self, event: Event) -> None:
+        """Append an event."""
+        record = {"time": round(event.time, 6), "kind": event.kind, **plain(event.data)}
+        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._file.flush()

@@ -1,0 +1,172 @@
+"""The process pool: candidates trained side by side, with the results of the local executor."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import attrs
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from threadpoolctl import threadpool_limits
+
+from nas_surgery.backends import Backend
+from nas_surgery.failpoints import failpoint
+from nas_surgery.network import Network
+from nas_surgery.plugins import default_registry, load_registry
+from nas_surgery.search.executors import States
+from nas_surgery.search.jobs import Failure, Job, Operations, Outcome
+from nas_surgery.search.states import state_from_bytes, state_to_bytes
+from nas_surgery.search.workbench import Workbench
+from nas_surgery.training import Recipe, Samples, TrainState
+
+ATTEMPTS = 2
+
+Future = ProcessFuture[Any]
+
+
+@attrs.frozen(eq=False)
+class WorkerPlan:
+    """What a worker needs to build its workbench."""
+
+    backend: str
+    device: str
+    recipe: Recipe
+    start: bytes
+    train: Samples
+    validation: Samples
+    operations: tuple[str, ...]
+    plugins: tuple[str, ...]
+    threads: int
+
+    @classmethod
+    def make(cls, start: Network, **fields: Any) -> "WorkerPlan":
+        """A plan for a start network."""
+        return cls(start=state_to_bytes(TrainState(start)), **fields)
+
+
+class ProcessExecutor:
+    """Jobs in worker processes, the longest first; outcomes still come in the order of the jobs.
+
+    A job whose worker is killed is tried once more. One that takes longer than `seconds` fails, and
+    its worker is replaced.
+    """
+
+    def __init__(
+        self,
+        plan: WorkerPlan,
+        operations: Operations,
+        workers: int,
+        seconds: float | None = None,
+    ) -> None:
+        self._plan, self._operations = plan, operations
+        self._workers, self._seconds = workers, seconds
+        self._pool: ProcessPool | None = None
+
+    def run(
+        self, jobs: Sequence[Job], states: States, started: Callable[[Job], None]
+    ) -> Iterator[Outcome]:
+        pool = self._running_pool()
+        contents = {
+            parent: None if state is None else state_to_bytes(state)
+            for parent, state in states.items()
+        }
+        futures: dict[int, Future] = {}
+        for job in sorted(jobs, key=lambda job: -job.steps):
+            started(job)
+            failpoint("job.started")
+            futures[job.id] = self._submit(pool, job, contents[job.parent])
+        try:
+            for job in jobs:
+                yield self._outcome(pool, job, contents[job.parent], futures)
+        finally:
+            for future in futures.values():
+                future.cancel()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Stop the workers at once."""
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+            self._pool = None
+
+    def _running_pool(self) -> ProcessPool:
+        if self._pool is None:
+            self._pool = ProcessPool(
+                self._workers,
+                initializer=_start_worker,
+                initargs=(self._plan,),
+                context=get_context("spawn"),
+            )
+        return self._pool
+
+    def _submit(self, pool: ProcessPool, job: Job, state: bytes | None) -> Future:
+        return pool.schedule(_perform, args=(job.to_json(), state), timeout=self._seconds)
+
+    def _outcome(
+        self, pool: ProcessPool, job: Job, state: bytes | None, futures: dict[int, Future]
+    ) -> Outcome:
+        reason = ""
+        for _ in range(ATTEMPTS):
+            try:
+                found = futures[job.id].result()
+            except TimeoutError:
+                return _failed(job, f"took longer than {self._seconds} s and was stopped")
+            except (ProcessExpired, CancelledError) as error:
+                reason = f"its worker died {ATTEMPTS} times: {error}"
+                futures[job.id] = self._submit(pool, job, state)
+            except Exception as error:  # what a worker could not even send back
+                return _failed(job, f"{type(error).__name__}: {error}")
+            else:
+                return self._complete(*found)
+        futures[job.id].cancel()  # type: ignore[no-untyped-call]
+        return _failed(job, reason)
+
+    def _complete(
+        self, record: dict[str, Any], seconds: dict[str, float], content: bytes | None
+    ) -> Outcome:
+        outcome = Outcome.from_json(record, self._operations)
+        state = None if content is None else state_from_bytes(content)
+        return attrs.evolve(outcome, state=state, seconds=seconds)
+
+
+_workbench: Workbench | None = None
+
+
+def _start_worker(plan: WorkerPlan) -> None:
+    """Build this worker's workbench and bind the worker to its threads; interrupts are the parent's."""
+    import signal
+
+    global _workbench
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpool_limits(limits=plan.threads)
+    registry = load_registry(map(Path, plan.plugins)) if plan.plugins else default_registry()
+    backend: Backend = registry.get("backends", plan.backend)()
+    _workbench = Workbench(
+        backend,
+        plan.device,
+        plan.recipe,
+        state_from_bytes(plan.start).network,
+        plan.train,
+        plan.validation,
+        {name: registry.get("operations", name) for name in plan.operations},
+        registry.origin_of_operation,
+    )
+
+
+def _perform(
+    record: dict[str, Any], content: bytes | None
+) -> tuple[dict[str, Any], dict[str, float], bytes | None]:
+    """A job in a worker: the outcome's record, its seconds and its weights.
+
+    Jobs travel as records, because the classes of a single-file plugin cannot be pickled.
+    """
+    assert _workbench is not None, "the worker has been started"
+    job = Job.from_json(record, _workbench.operations)
+    outcome = _workbench.perform(job, None if content is None else state_from_bytes(content))
+    weights = None if outcome.state is None else state_to_bytes(outcome.state)
+    return outcome.to_json(), outcome.seconds, weights
+
+
+def _failed(job: Job, reason: str) -> Outcome:
+    return Outcome(job.id, failure=Failure(reason))

@@ -1,0 +1,128 @@
+"""The weights of jobs: in memory while they may be needed, and on disk, named by their SHA-256."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from nas_surgery.errors import ModelFileError
+from nas_surgery.failpoints import failpoint
+from nas_surgery.files import write_atomically
+from nas_surgery.network import Array, own
+from nas_surgery.network.storage import from_structure, named_arrays, structure
+from nas_surgery.training import Slots, TrainState
+
+METADATA_KEY = "nas_surgery_state"
+SLOT_PREFIX = "slots/"
+
+
+def state_to_bytes(state: TrainState) -> bytes:
+    """A state as safetensors; equal states give equal bytes."""
+    arrays = dict(named_arrays(state.network))
+    slots = {} if state.slots is None else state.slots.values
+    for slot, held in slots.items():
+        arrays.update({f"{SLOT_PREFIX}{slot}/{name}": array for name, array in held.items()})
+    description = {
+        "network": structure(state.network),
+        "step": state.step,
+        "updates": None if state.slots is None else state.slots.updates,
+    }
+    metadata = {METADATA_KEY: json.dumps(description, sort_keys=True)}
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
+
+
+def state_from_bytes(content: bytes) -> TrainState:
+    """The inverse of `state_to_bytes`; ModelFileError for anything else."""
+    try:
+        size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + size])["__metadata__"]
+        description = json.loads(metadata[METADATA_KEY])
+        arrays = {name: own(array) for name, array in load(content).items()}
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"not a training state: {error}") from None
+    slots: dict[str, dict[str, Array]] = {}
+    for name in [name for name in arrays if name.startswith(SLOT_PREFIX)]:
+        _, slot, parameter = name.split("/")
+        slots.setdefault(slot, {})[parameter] = arrays.pop(name)
+    updates = description["updates"]
+    network = from_structure(description["network"], arrays)
+    return TrainState(
+        network, None if updates is None else Slots(slots, updates), description["step"]
+    )
+
+
+def read_state(path: Path) -> TrainState:
+    """A state from the file that its SHA-256 names; ModelFileError if the content is another."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: {error.strerror}") from None
+    if digest(content) != path.stem:
+        raise ModelFileError(f"{path}: damaged, its SHA-256 is not its name")
+    return state_from_bytes(content)
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+class StateStore:
+    """The states of a run's jobs.
+
+    folder: where to keep those that a resume needs, or None to hold all of them in memory. At most
+    the states asked for in `keep` lie on disk, and while a round goes on those of its jobs in memory.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._memory: dict[int, TrainState] = {}
+        self._digests: dict[int, str] = {}
+        if folder is not None:
+            folder.mkdir(exist_ok=True)
+
+    def know(self, job: int, digest: str) -> None:
+        """Remember what a job's weights must be, without having them."""
+        self._digests[job] = digest
+
+    def put(self, job: int, state: TrainState, digest: str) -> None:
+        """Take the weights of a job that has just ended."""
+        self._memory[job] = state
+        self.know(job, digest)
+
+    def get(self, job: int) -> TrainState | None:
+        """The state of a job, or None if it is not here or damaged."""
+        if job in self._memory:
+            return self._memory[job]
+        file = self._file(job)
+        if file is None or not file.exists():
+            return None
+        try:
+            return read_state(file)
+        except ModelFileError:
+            return None
+
+    def keep(self, jobs: Iterable[int]) -> None:
+        """Write the states of these jobs where that is still to do; forget all others."""
+        wanted = set(jobs)
+        files = {file for file in map(self._file, wanted) if file is not None}
+        for job in wanted & self._memory.keys():
+            file = self._file(job)
+            if file is not None and not file.exists():
+                write_atomically(file, state_to_bytes(self._memory[job]))
+                failpoint("weights.kept")
+        for job in self._memory.keys() - wanted:
+            del self._memory[job]
+        if self._folder is not None:
+            for file in set(self._folder.iterdir()) - files:
+                file.unlink()
+                failpoint("weights.dropped")
+
+    def _file(self, job: int) -> Path | None:
+        if self._folder is None or job not in self._digests:
+            return None
+        return self._folder / f"{self._digests[job]}.safetensors"

@@ -1,0 +1,41 @@
+"""A network without its weights: what strategies see and the journal holds."""
+
+from typing import Any
+
+import numpy as np
+
+from nas_surgery.network import LAYERS, Array, Network, Normalize, own
+
+
+def describe_topology(network: Network) -> dict[str, Any]:
+    """Layers, their settings and the shapes of their arrays, as JSON values."""
+    layers = [
+        {
+            "kind": layer.kind,
+            **layer.config(),
+            **{name: list(array.shape) for name, array in layer.arrays().items()},
+        }
+        for layer in network.layers
+    ]
+    return {
+        "input_shape": list(network.input_shape),
+        "dtype": str(network.dtype),
+        "layers": layers,
+    }
+
+
+def skeleton(description: dict[str, Any]) -> Network:
+    """A network of the described topology; its weights mean nothing and take no memory until read."""
+    dtype = np.dtype(description["dtype"])
+    layers = []
+    for item in description["layers"]:
+        fields = {key: value for key, value in item.items() if key != "kind"}
+        kind = LAYERS[item["kind"]]
+        arrays = {k: _blank(kind, v, dtype) for k, v in fields.items() if isinstance(v, list)}
+        layers.append(kind(**{**fields, **arrays}))
+    return Network(description["input_shape"], tuple(layers))
+
+
+def _blank(kind: type, shape: list[int], dtype: "np.dtype[Any]") -> Array:
+    """Zeros, which the system provides lazily; ones where zeros are not valid."""
+    return own(np.ones(shape, dtype) if kind is Normalize else np.zeros(shape, dtype))
