@@ -15,6 +15,14 @@ class DataError(NasSurgeryError):
     """Data cannot be loaded or used; names the source and the rule."""
 
 
+class SpecFileError(SpecError, ModelFileError):
+    """A spec file cannot be read, or holds a wrong key or value; names file and reason."""
+
+
+class DataFileError(DataError, ModelFileError):
+    """A file of data cannot be read safely, or holds nothing usable; names file and reason."""
+
+
 class BackendError(NasSurgeryError):
     """A backend cannot do what is asked; says which one can, where one can."""
 
@@ -36,6 +44,7 @@ class SearchFailedError(RunError):
 __all__ = [
     "BackendError",
     "DataError",
+    "DataFileError",
     "ModelFileError",
     "NasSurgeryError",
     "NetworkError",
@@ -44,4 +53,5 @@ __all__ = [
     "RunError",
     "SearchFailedError",
     "SpecError",
+    "SpecFileError",
 ]

@@ -1,5 +1,7 @@
 """The one family of errors that a user of the package has to know."""
 
+MAX_MESSAGE = 1000
+
 
 class NasSurgeryError(Exception):
     """Base of every error raised on purpose; its message is one line written for a person."""
@@ -12,4 +14,18 @@ class NetworkError(NasSurgeryError):
 
 
 class ModelFileError(NasSurgeryError):
-    """A model file cannot be read safely or completely; names the file and the reason."""
+    """A file cannot be read safely or completely; names the file and the reason.
+
+    Base of the errors of every kind of file: models, and with `DataFileError` and `SpecFileError`
+    data and specs. What it quotes from a file is made harmless to a terminal.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    """`text` in one line of at most MAX_MESSAGE printable characters; others are escaped."""
+    line = " ".join(text[: 4 * MAX_MESSAGE].split())
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return shown if len(shown) <= MAX_MESSAGE else f"{shown[: MAX_MESSAGE - 1]}…"

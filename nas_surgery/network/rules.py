@@ -53,7 +53,7 @@ def is_finite(network: "Network") -> bool:
 
 
 def _check_input_shape(shape: Shape) -> None:
-    if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
+    if not shape or not all(type(size) is int and size > 0 for size in shape):
         raise NetworkError(f"input_shape must hold positive whole numbers, got {shape}")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from nas_surgery.network import Dense, ModelFileError, Network, is_finite
+from nas_surgery.network import Dense, ModelFileError, Network
 from nas_surgery.network.storage import load_safetensors, named_arrays, structure, to_bytes
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import networks
@@ -100,7 +100,7 @@ def test_damaged_structures_are_refused(path, damage):
         (np.zeros((4, 3), np.float32), r"Dense.bias needs shape \(3,\)"),
         (np.zeros((3, 4, 1), np.float32), "needs shape"),
         (np.zeros((3, 4)), "one dtype per network"),
-        (np.zeros((3, 4), np.complex64), "an array of numbers is needed, got dtype complex64"),
+        (np.zeros((3, 4), np.complex64), "layers.0.kernel: dtype 'C64' is not one of F32, F64"),
     ],
 )
 def test_damaged_arrays_are_refused(path, array, message):
@@ -174,16 +174,12 @@ def test_a_missing_file_is_an_error_of_ours(path):
 
 @given(st.data())
 @settings(max_examples=150)
-def test_no_flipped_byte_gives_anything_but_a_valid_network_or_the_error(tmp_path_factory, data):
-    """Whatever byte is changed, nothing half-loaded comes out and no other exception."""
+def test_no_flipped_byte_gives_anything_but_the_same_network_or_the_error(tmp_path_factory, data):
+    """Whatever byte is changed, nothing else comes out and no other exception."""
     content = bytearray(to_bytes(NETWORK))
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "flipped.safetensors"
     path.write_bytes(content)
     with contextlib.suppress(ModelFileError):
-        network = load_safetensors(path)
-        assert is_finite(network)
-        with np.errstate(over="ignore", invalid="ignore"):  # an exponent may have been hit
-            logits = network.forward(np.ones((2, *network.input_shape)))
-        assert logits.shape == (2, *network.output_shape)
+        assert load_safetensors(path).equals(NETWORK)
