@@ -23,7 +23,7 @@ from nas_surgery.network.strict_json import strict_json
 
 FORMAT_VERSION = 1
 METADATA_KEY = "nas_surgery"  # one key only: safetensors writes several in random order
-DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 
 
 def structure(network: Network) -> dict[str, Any]:
