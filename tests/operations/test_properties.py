@@ -12,6 +12,7 @@ from nas_surgery.errors import OperationError
 from nas_surgery.network import ACTIVATIONS, check_finite
 from nas_surgery.operations import OPERATIONS, Context
 from nas_surgery.operations.add_neurons import METHODS
+from nas_surgery.surgery import Exactness
 from nas_surgery.testing.networks import inputs, networks, seeds
 
 
@@ -92,6 +93,18 @@ def test_exact_edits_leave_the_outputs_alone(name, data):
         if surgery.promise.exact:
             assert scaled_change(old, surgery.network, x) < tolerance, surgery.promise
         assert surgery.promise.reason
+
+
+@every_operation
+@given(st.data())
+def test_measured_edits_leave_the_outputs_on_the_probe_alone(name, data):
+    """What is promised on the probe holds there, to 1e-6 of the outputs' scale."""
+    network, operation = data.draw(edits(name))
+    if operation is None:
+        return
+    surgery = operation.apply(network, context(network))
+    if surgery.promise.exactness is Exactness.MEASURED:
+        assert scaled_change(network, surgery.network, context(network).probe) < 1e-6
 
 
 @every_operation
