@@ -1,6 +1,7 @@
 """Datasets: where they come from, and what they must be."""
 
 from collections.abc import Callable, Mapping
+from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nas_surgery.errors import DataError
+from nas_surgery.errors import DataError, DataFileError, ModelFileError
 from nas_surgery.network import Array
 from nas_surgery.npz import read_arrays
 
@@ -73,7 +74,7 @@ def load_dataset(source: str, sources: Mapping[str, Callable[[str], Dataset]]) -
     try:
         return sources[scheme](rest)
     except DataError as error:
-        raise DataError(f"data source {source!r}: {error}") from None
+        raise type(error)(f"data source {source!r}: {error}") from None
 
 
 def as_dataset(data: Any) -> Dataset:
@@ -93,10 +94,11 @@ def as_dataset(data: Any) -> Dataset:
 
 def read_npz(path: str) -> Dataset:
     """`npz:PATH`: a NumPy archive with x_train, y_train and optionally x_test, y_test."""
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise DataError(f"no such file: {file}")
-    return _from_mapping(read_arrays(file, NPZ_KEYS[:2], NPZ_KEYS[2:]))
+    file = Path(expanduser(path))
+    try:
+        return _from_mapping(read_arrays(file, NPZ_KEYS[:2], NPZ_KEYS[2:]))
+    except (DataError, ModelFileError) as error:
+        raise DataFileError(f"{file}: {error}") from None
 
 
 def read_sklearn(name: str) -> Dataset:

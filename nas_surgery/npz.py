@@ -1,8 +1,9 @@
-"""NumPy archives (npz) of unknown origin: everything declared is checked before it is unpacked.
+"""NumPy archives, read so that a damaged or hostile file costs neither memory nor trust.
 
-Read are plain numbers and, where asked for, strings, of either byte order; they come out in the
-machine's own. Refused are pickled objects, records, damaged or encrypted members, members whose names
-are paths or are there twice, and archives that unpack to much more than they are.
+`numpy.load` allocates what a header declares before it reads, takes the last of two members of one
+name, ignores what stands behind an array, and advises to unpickle whatever it does not know. Here
+everything declared is compared with what is there before it is unpacked. Arrays of either byte order
+come out in the machine's own.
 """
 
 import io
@@ -11,7 +12,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +20,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
-from nas_surgery.network import Array, ModelFileError
+from nas_surgery.errors import DataError
+from nas_surgery.network import Array
 from nas_surgery.network.regular_file import open_regular, size_limit
 
 MAX_DIRECTORY = 2**20  # bytes of the zip directory: some 10,000 members
@@ -27,8 +29,8 @@ MAX_HEADER = 1024  # bytes of an array's header, a Python literal; ordinary ones
 MAX_RATIO = 100  # unpacked to packed size, of members above SMALL bytes
 SMALL = 2**24
 CHUNK = 2**20
-NUMBERS, STRINGS = "fiub", "US"
 
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -36,7 +38,6 @@ _DAMAGE = (
     tokenize.TokenError,
     ArithmeticError,
     EOFError,
-    NotImplementedError,
     RuntimeError,
     SyntaxError,
     TypeError,
@@ -44,25 +45,35 @@ _DAMAGE = (
 )
 
 
-def read_arrays(path: Path, kinds: Mapping[str, str]) -> dict[str, Array]:
-    """Those arrays named in `kinds` that an archive holds, unpacked whole or not at all.
+def read_arrays(file: Path, needed: Sequence[str], also: Sequence[str] = ()) -> dict[str, Array]:
+    """The needed arrays, and of the others those that are there; all of them, or none.
 
-    kinds: dtype kinds allowed by name. Raises ModelFileError, without the path, for an archive that
-    cannot be read safely and completely. `NAS_SURGERY_MAX_FILE_BYTES` sets how much may be unpacked.
+    Numbers and strings are read. Raises DataError, or ModelFileError for what is no regular file or too
+    large; `NAS_SURGERY_MAX_FILE_BYTES` sets how much may be unpacked. The path is left to the caller.
     """
     limit = size_limit()
-    with open_regular(path, limit) as (file, size):
+    with open_regular(file, limit) as (content, size):
         try:
-            with zipfile.ZipFile(_Bounded(file, size)) as archive:  # type: ignore[arg-type]
-                members = _members(archive, size)
-                wanted = {name: members[name] for name in kinds if name in members}
+            with zipfile.ZipFile(_Bounded(content, size)) as archive:
+                wanted = _wanted(_members(archive, size), needed, also)
                 _check_total(wanted, limit)
-                if not wanted:
-                    held = ", ".join(members) or "nothing"
-                    raise ModelFileError(f"it holds none of {', '.join(kinds)}, but {held}")
-                return {n: _read(archive, info, n, kinds[n]) for n, info in wanted.items()}
+                return {key: _array(archive, info) for key, info in wanted.items()}
         except _DAMAGE as error:
-            raise ModelFileError(f"not a readable npz file: {error}") from None
+            raise DataError(f"not a readable npz file of plain arrays: {_first(error)}") from None
+
+
+def _first(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _wanted(
+    members: Mapping[str, zipfile.ZipInfo], needed: Sequence[str], also: Sequence[str]
+) -> dict[str, zipfile.ZipInfo]:
+    missing = [key for key in needed if key not in members]
+    if missing:
+        held = ", ".join(members) or "nothing"
+        raise DataError(f"{' and '.join(missing)} missing; it holds {held}")
+    return {key: members[key] for key in (*needed, *also) if key in members}
 
 
 class _Bounded(io.RawIOBase):
@@ -92,32 +103,32 @@ class _Bounded(io.RawIOBase):
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The members by array name, each checked against the size of the file."""
+    """The members by array name, each compared with the size of the file."""
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.orig_filename
         if not name or ".." in name or set(name) & set("/\\:\0"):
-            raise ModelFileError(f"member {name!r} is a path, not a name")
+            raise DataError(f"member {name!r} is a path, not a name")
         if name in members:
-            raise ModelFileError(f"member {name!r} is there twice")
+            raise DataError(f"the archive holds {name!r} twice")
         _check_sizes(info, size)
         members[name] = info
-    return {name.removesuffix(".npy"): info for name, info in members.items() if name[-4:] == ".npy"}
+    return {name[:-4]: info for name, info in members.items() if name.endswith(".npy")}
 
 
 def _check_sizes(info: zipfile.ZipInfo, size: int) -> None:
     name, packed, unpacked = info.orig_filename, info.compress_size, info.file_size
     if info.flag_bits & 1:
-        raise ModelFileError(f"{name}: encrypted")
+        raise DataError(f"{name} is encrypted")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ModelFileError(f"{name}: packed by a method that NumPy does not use")
+        raise DataError(f"{name} is packed by a method that NumPy does not use")
     if info.header_offset + packed > size:
-        raise ModelFileError(f"{name}: truncated")
+        raise DataError(f"{name} is truncated")
     if info.compress_type == zipfile.ZIP_STORED and packed != unpacked:
-        raise ModelFileError(f"{name}: {packed:,} bytes are there, {unpacked:,} declared")
+        raise DataError(f"{name} declares {unpacked:,} bytes, but holds {packed:,} bytes")
     if unpacked > SMALL and unpacked > MAX_RATIO * packed:
-        raise ModelFileError(
-            f"{name}: unpacks from {packed:,} to {unpacked:,} bytes, more than {MAX_RATIO} times;"
+        raise DataError(
+            f"{name} would unpack from {packed:,} to {unpacked:,} bytes, more than {MAX_RATIO} times;"
             " if that is meant, write the file with numpy.savez"
         )
 
@@ -125,22 +136,23 @@ def _check_sizes(info: zipfile.ZipInfo, size: int) -> None:
 def _check_total(members: Mapping[str, zipfile.ZipInfo], limit: int) -> None:
     total = sum(info.file_size for info in members.values())
     if total > limit:
-        raise ModelFileError(f"unpacks to {total:,} bytes, more than the limit of {limit:,}")
+        raise DataError(f"it would unpack to {total:,} bytes, more than the limit of {limit:,}")
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, kinds: str) -> Array:
-    with archive.open(info) as member:
-        start = member.read(MAX_HEADER + 16)  # of the magic string, the version and the length
-        shape, fortran, dtype, offset = _header(start, name)
-        _check_dtype(name, dtype, kinds)
-        body = info.file_size - offset
-        if prod(shape) * dtype.itemsize != body:
-            raise ModelFileError(
-                f"{name}: shape {shape} of {dtype} does not fill its {body:,} bytes"
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    with archive.open(info) as stream:
+        start = stream.read(MAX_HEADER + 16)  # 16: magic string, version and length
+        shape, fortran, dtype, offset = _header(start, info.filename)
+        _check_dtype(dtype, info.filename)
+        declared, held = prod(shape) * dtype.itemsize, info.file_size - offset
+        if declared != held:
+            raise DataError(
+                f"{info.filename} declares shape {shape} of {dtype} ({declared} bytes),"
+                f" but holds {held} bytes"
             )
         array = np.empty(prod(shape), dtype)
-        _fill(array, member, start[offset:])
-    _check_values(name, array)
+        _fill(array, stream, start[offset:])
+    _check_values(array, info.filename)
     native = _native(array)
     return native.reshape(shape[::-1]).T if fortran else native.reshape(shape)
 
@@ -149,45 +161,45 @@ def _header(start: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[An
     """Shape, whether it is in Fortran order, dtype, and where the array begins."""
     file = io.BytesIO(start)
     version = npy.read_magic(file)
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-    if version not in readers:  # 3.0 is for records alone
-        raise ModelFileError(f"{name}: npy version {version} does not hold plain arrays")
+    if version not in _HEADERS:  # 3.0 is for records alone
+        raise DataError(f"{name}: version {version} of the npy format is not known")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers by Python 2, and of escapes in damaged ones
-        shape, fortran, dtype = readers[version](file, max_header_size=MAX_HEADER)
+        shape, fortran, dtype = _HEADERS[version](file, max_header_size=MAX_HEADER)
     if not all(type(n) is int and n >= 0 for n in shape):
-        raise ModelFileError(f"{name}: {shape} is not a shape")
+        raise DataError(f"{name}: {shape} is not a shape")
     return shape, fortran, dtype, file.tell()
 
 
-def _check_dtype(name: str, dtype: np.dtype[Any], kinds: str) -> None:
-    plain = dtype.fields is None and dtype.subdtype is None
-    if not plain or dtype.kind not in kinds or (dtype.kind in NUMBERS and dtype.itemsize > 8):
-        what = "numbers or strings" if STRINGS in kinds else "numbers"
-        raise ModelFileError(f"{name}: plain {what} are needed, got dtype {dtype}")
+def _check_dtype(dtype: np.dtype[Any], name: str) -> None:
+    if dtype.hasobject:
+        raise DataError(f"{name} holds Python objects; only plain arrays are read")
+    number = dtype.kind in "fiub" and dtype.itemsize <= 8
+    string = dtype.kind in "US" and dtype.itemsize > 0  # NumPy makes 1 byte of 0
+    if dtype.shape or not (number or string):
+        raise DataError(f"{name} must hold numbers or strings, got dtype {dtype}")
 
 
-def _fill(array: Array, member: Any, start: bytes) -> None:
-    """Unpack into the array; zipfile checks the length and the CRC at the end."""
-    target = memoryview(array.view(np.uint8)) if array.size else memoryview(bytearray())
+def _fill(array: Array, stream: Any, start: bytes) -> None:
+    """Unpack into the array; zipfile compares the CRC when the end is reached."""
+    target = array.view(np.uint8).data
     target[: len(start)] = start
     done = len(start)
     while done < len(target):
-        count = member.readinto(target[done : done + CHUNK])
+        count = stream.readinto(target[done : done + CHUNK])
         if not count:
             raise EOFError("truncated")
         done += count
-    member.read(1)
 
 
-def _check_values(name: str, array: Array) -> None:
-    """Bytes that no NumPy would have written can break what works with the array later."""
-    if array.dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
-        raise ModelFileError(f"{name}: bytes that are neither true nor false")
-    if array.dtype.kind == "U" and array.dtype.itemsize and array.size:
-        points = array.view(array.dtype.byteorder.replace("|", "=") + "u4")
-        if points.max() > 0x10FFFF or ((points >= 0xD800) & (points < 0xE000)).any():
-            raise ModelFileError(f"{name}: strings that are not Unicode")
+def _check_values(array: Array, name: str) -> None:
+    """Refuse bytes that NumPy never writes and that break what works with the array later."""
+    if array.dtype.kind == "b" and (array.view(np.uint8) > 1).any():
+        raise DataError(f"{name} holds bytes that are neither true nor false")
+    if array.dtype.kind == "U" and array.nbytes:
+        points = array.view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if ((points > 0x10FFFF) | ((points >= 0xD800) & (points < 0xE000))).any():
+            raise DataError(f"{name} holds strings that are not Unicode")
 
 
 def _native(array: Array) -> Array:
