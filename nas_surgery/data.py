@@ -103,11 +103,11 @@ def read_npz(path: str) -> Dataset:
 
 def read_sklearn(name: str) -> Dataset:
     """`sklearn:NAME`: a set that scikit-learn bundles (digits, iris, wine, breast_cancer, diabetes)."""
-    from sklearn import datasets
-
     bundled = ("breast_cancer", "diabetes", "digits", "iris", "wine")
     if name not in bundled:
         raise DataError(f"not bundled with scikit-learn; those are {', '.join(bundled)}")
+    from sklearn import datasets
+
     x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     return Dataset(x, y)
 

@@ -1,0 +1,228 @@
+import gzip
+import hashlib
+import json
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+
+from nas_surgery.data import SOURCES, Dataset, as_dataset, load_dataset, read_npz
+from nas_surgery.errors import DataError
+
+X = np.random.default_rng(0).normal(size=(20, 3))
+Y = np.arange(20) % 3
+NAN = np.where(np.eye(20, 3), np.nan, X)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "rule"),
+    [
+        ((NAN, Y), "training part: 3 of the inputs are NaN or infinite"),
+        ((X * np.inf, Y), "training part: 60 of the inputs are NaN or infinite"),
+        ((X, np.where(Y == 1, np.nan, Y)), "training part: 7 of the labels are NaN or infinite"),
+        ((X, Y, NAN, Y), "test part: 3 of the inputs are NaN"),
+        ((X, Y[:5]), "20 inputs but labels of shape (5,)"),
+        ((X, 3), "20 inputs but labels of shape ()"),
+        ((X, np.zeros((20, 1, 1))), "20 inputs but labels of shape (20, 1, 1)"),
+        ((X[:, 0], Y), "inputs must have shape (samples, …) and hold something, got (20,)"),
+        ((X[:0], Y[:0]), "got (0, 3)"),
+        ((X[:, :0], Y), "got (20, 0)"),
+        ((X, Y, X, Y[:5]), "test part: 20 inputs but labels of shape (5,)"),
+        (
+            (X, Y, X[:, :2], Y),
+            "test samples of shape (2,) do not match training samples of shape (3,)",
+        ),
+        ((X, Y, X), "x_test and y_test come together or not at all"),
+        ((X, Y, None, Y), "x_test and y_test come together or not at all"),
+        ((X.astype(str), Y), "inputs must be numbers"),
+        ((X.astype(complex), Y), "inputs must be numbers, got dtype complex128"),
+        (([[1, 2], [3]], [0, 1]), "rows of different lengths"),
+        (
+            (X, np.array(["a", None] * 10)),
+            "numbers, bools or strings throughout, got NoneType, str",
+        ),
+        ((X, np.array(["a", np.nan] * 10, object)), "strings throughout, got float, str"),
+        ((X * 1e300, Y), "inputs up to"),
+        ((X, X[:, 0] * 1e300), "labels up to"),
+    ],
+)
+def test_data_that_cannot_be_used_are_refused(arrays, rule):
+    """The message names the part and the rule, in one line."""
+    with pytest.raises(DataError) as refusal:
+        Dataset(*arrays)
+    assert rule in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "values", [[True, False] * 10, [0, 1] * 10, [0.5, 1] * 10, ["a", "b"] * 10]
+)
+def test_arrays_of_objects_become_plain_ones(values):
+    """As scikit-learn and pandas give them."""
+    dataset = Dataset(X.astype(object), np.array(values, object))
+    assert dataset.x.dtype == np.float64
+    assert dataset.y.dtype == np.array(values).dtype
+    assert dataset.y.tolist() == values
+
+
+def test_python_callers_give_data_in_many_forms():
+    """A Dataset, two or four arrays, lists, or the keys of an npz source."""
+    dataset = Dataset(X, Y, X + 1, Y)
+    assert as_dataset(dataset) is dataset
+    mapping = {"x_train": X, "y_train": Y, "x_test": X + 1, "y_test": Y}
+    for form in ((X, Y, X + 1, Y), (X.tolist(), Y.tolist(), (X + 1).tolist(), Y.tolist()), mapping):
+        made = as_dataset(form)
+        for name in ("x", "y", "x_test", "y_test"):
+            assert np.array_equal(getattr(made, name), getattr(dataset, name))
+    assert as_dataset((X, Y)).x_test is None
+    assert as_dataset({"x_train": X, "y_train": Y}).sample_shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        ([X, Y], "got list"),
+        ((X, Y, X), "got tuple"),
+        ({"x": X, "y": Y}, "x_train and y_train missing; it holds x, y"),
+        ({}, "it holds nothing"),
+    ],
+)
+def test_other_forms_are_refused(data, rule):
+    """With what there should have been."""
+    with pytest.raises(DataError, match=rule):
+        as_dataset(data)
+
+
+def test_npz_sources_hold_four_arrays_or_two(tmp_path):
+    """The official test part is optional."""
+    np.savez(tmp_path / "two.npz", x_train=X, y_train=Y)
+    np.savez(tmp_path / "four.npz", x_train=X, y_train=Y, x_test=X, y_test=Y, other=X)
+    assert read_npz(str(tmp_path / "two.npz")).x_test is None
+    assert np.array_equal(read_npz(str(tmp_path / "four.npz")).y_test, Y)
+
+
+@pytest.mark.parametrize(
+    ("source", "rule"),
+    [
+        ("npz:{}/nowhere.npz", "{}/nowhere.npz: No such file or directory"),
+        ("npz:{}", "{}: it is a directory"),
+        ("npz:{}/broken.npz", "not a readable npz file"),
+        (
+            "sklearn:mnist",
+            "not bundled with scikit-learn; those are breast_cancer, diabetes, digits",
+        ),
+        ("digits", "unknown; sources are sklearn:…, npz:…, openml:…"),
+        ("sklaern:digits", "unknown; sources are"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_named(tmp_path, source, rule):
+    """Beside the reason."""
+    (tmp_path / "broken.npz").write_bytes(b"no archive")
+    source, rule = source.format(tmp_path), rule.format(tmp_path)
+    with pytest.raises(DataError) as refusal:
+        load_dataset(source, SOURCES)
+    assert str(refusal.value).startswith(f"data source {source!r}: ")
+    assert rule in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes"),
+    [("digits", (64,), 10), ("iris", (4,), 3), ("wine", (13,), 3), ("breast_cancer", (30,), 2)],
+)
+def test_the_bundled_sets_are_classified(name, shape, classes):
+    """Whole numbers are classes."""
+    dataset = load_dataset(f"sklearn:{name}", SOURCES)
+    assert dataset.sample_shape == shape
+    assert np.unique(dataset.y).tolist() == list(range(classes))
+
+
+def test_diabetes_is_a_regression():
+    """Floats are targets."""
+    assert load_dataset("sklearn:diabetes", SOURCES).y.dtype.kind == "f"
+
+
+ARFF = """@relation flowers
+@attribute length real
+@attribute colour {red, blue}
+@attribute id integer
+@attribute species {oak, elm}
+@data
+1.5,red,0,oak
+2.5,blue,1,elm
+3.5,red,2,oak
+"""
+
+
+@pytest.fixture
+def openml(tmp_path, monkeypatch):
+    """A cache as scikit-learn keeps it, with data set 7, "flowers" version 2; there is no network."""
+
+    def forbidden(*args, **kwargs):
+        raise URLError("no network in tests")
+
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", forbidden)
+    monkeypatch.setattr("sklearn.datasets._openml.urlopen", forbidden)
+
+    def keep(path, content):
+        file = tmp_path / "openml" / "openml.org" / f"{path}.gz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(gzip.compress(content.encode()))
+
+    url = "data/v1/download/70/flowers.arff"
+    description = {
+        "id": "7",
+        "name": "flowers",
+        "version": "2",
+        "format": "ARFF",
+        "status": "active",
+    }
+    description |= {"url": f"https://www.openml.org/{url}", "description": ""}
+    description |= {"md5_checksum": hashlib.md5(ARFF.encode()).hexdigest()}
+    columns = [
+        ("length", "numeric"),
+        ("colour", "nominal"),
+        ("id", "numeric"),
+        ("species", "nominal"),
+    ]
+    features = [
+        {
+            "index": str(i),
+            "name": name,
+            "data_type": kind,
+            "number_of_missing_values": "0",
+            "is_target": str(name == "species").lower(),
+            "is_ignore": "false",
+            "is_row_identifier": str(name == "id").lower(),
+        }
+        for i, (name, kind) in enumerate(columns)
+    ]
+    api = "api/v1/json/data"
+    found = {"data": {"dataset": [{"did": 7, "version": 2, "status": "active"}]}}
+    keep(f"{api}/list/data_name/flowers/limit/2/status/active/", json.dumps(found))
+    keep(f"{api}/list/data_name/flowers/limit/2/data_version/2", json.dumps(found))
+    keep(f"{api}/7", json.dumps({"data_set_description": description}))
+    keep(f"{api}/features/7", json.dumps({"data_features": {"feature": features}}))
+    quality = [{"name": "NumberOfInstances", "value": "3.0"}]
+    keep(f"{api}/qualities/7", json.dumps({"data_qualities": {"quality": quality}}))
+    keep(url, ARFF)
+
+
+@pytest.mark.parametrize("name", ["7", "flowers", "flowers@2"])
+@pytest.mark.usefixtures("openml")
+def test_openml_sets_come_from_scikit_learns_cache(name):
+    """By number, by name, and by name and version; row numbers are left out, classes are strings."""
+    dataset = load_dataset(f"openml:{name}", SOURCES)
+    assert dataset.x.tolist() == [[1.5, 0], [2.5, 1], [3.5, 0]]
+    assert dataset.y.tolist() == ["oak", "elm", "oak"]
+
+
+@pytest.mark.usefixtures("openml")
+@pytest.mark.filterwarnings("ignore:A network error occurred")
+def test_openml_without_a_network_says_so(monkeypatch):
+    """A set that is not in the cache ends in one line."""
+    monkeypatch.setattr("sklearn.datasets._openml.time.sleep", lambda seconds: None)
+    with pytest.raises(
+        DataError, match=r"data source 'openml:8': OpenML did not give it: .*no network"
+    ):
+        load_dataset("openml:8", SOURCES)
