@@ -213,7 +213,9 @@ def _same(a: Layer, b: Layer) -> bool:
         and a.config() == b.config()
         and left.keys() == right.keys()
         and all(
-            left[k].dtype == right[k].dtype and left[k].tobytes() == right[k].tobytes()
+            left[k].dtype == right[k].dtype
+            and left[k].shape == right[k].shape
+            and left[k].tobytes() == right[k].tobytes()
             for k in left
         )
     )

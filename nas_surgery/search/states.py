@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -32,7 +31,7 @@ def state_to_bytes(state: TrainState) -> bytes:
         "updates": None if state.slots is None else state.slots.updates,
     }
     metadata = {METADATA_KEY: json.dumps(description, sort_keys=True)}
-    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
+    return save(arrays, metadata)
 
 
 def state_from_bytes(content: bytes) -> TrainState:
