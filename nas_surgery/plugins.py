@@ -15,8 +15,8 @@ import pluggy
 
 import nas_surgery.hookspecs as hookspecs
 from nas_surgery.errors import PluginError
+from nas_surgery.plugin_rules import KINDS, check_spelling, check_things
 
-KINDS = ("operations", "scores", "strategies", "backends", "datasets")
 BUILTIN = "nas_surgery.builtin"
 
 
@@ -53,6 +53,8 @@ class Registry:
 
     def add(self, module: ModuleType, name: str, version: str, origin: str) -> PluginInfo:
         """Register one plugin; PluginError says what is wrong with it, and nothing of it stays."""
+        if self._manager.has_plugin(name):
+            raise PluginError(f"plugin {name}: another one of this name is loaded already")
         try:
             self._manager.register(module, name)
             self._check_hooks(name)
@@ -98,24 +100,16 @@ class Registry:
         failures = []
         for impl in self._manager.hook.nas_surgery_on_event.get_hookimpls():
             try:
-                impl.function(event)
-            except Exception as error:
+                impl.function(*(event for _ in impl.argnames))
+            except (Exception, SystemExit) as error:
                 failures.append(f"plugin {impl.plugin_name}: {_reason(error)}")
         return failures
 
     def _check_hooks(self, name: str) -> None:
-        try:
-            self._manager.check_pending()
-        except pluggy.PluginValidationError:
-            known = [hook for hook in dir(hookspecs) if hook.startswith("nas_surgery_")]
-            for hook in self._manager.get_hookcallers(self._manager.get_plugin(name)) or []:
-                if hook.name not in known:
-                    near = difflib.get_close_matches(hook.name, known, 1)
-                    hint = (
-                        f"; did you mean {near[0]}?" if near else f"; hooks are {', '.join(known)}"
-                    )
-                    raise PluginError(f"{hook.name} is not a hook{hint}") from None
-            raise
+        plugin = self._manager.get_plugin(name)
+        hooks = [caller.name for caller in self._manager.get_hookcallers(plugin) or ()]
+        check_spelling(sorted(hooks), plugin)
+        self._manager.check_pending()
 
     def _collect(self, name: str) -> dict[str, dict[str, Any]]:
         provided: dict[str, dict[str, Any]] = {}
@@ -123,19 +117,14 @@ class Registry:
             caller = getattr(self._manager.hook, f"nas_surgery_{kind}")
             for impl in caller.get_hookimpls():
                 if impl.plugin_name == name:
-                    provided[kind] = self._checked(kind, impl.function())
+                    provided[kind] = self._unclaimed(kind, check_things(kind, impl.function()))
         return provided
 
-    def _checked(self, kind: str, things: Any) -> dict[str, Any]:
-        hook = f"nas_surgery_{kind}"
-        if not isinstance(things, dict) or not all(isinstance(key, str) for key in things):
-            raise PluginError(f"{hook} must return a dict from names to things, got {things!r}")
-        for name, thing in things.items():
-            if not callable(thing):
-                raise PluginError(f"{hook}: {name!r} must be a class or a function, got {thing!r}")
+    def _unclaimed(self, kind: str, things: dict[str, Any]) -> dict[str, Any]:
+        for name in things:
             if name in self._things[kind]:
                 owner = self._owners[kind, name].name
-                raise PluginError(f"{hook}: {name!r} is already provided by {owner}")
+                raise PluginError(f"nas_surgery_{kind}: {name!r} is already provided by {owner}")
         return things
 
     def _advice(self, kind: str, name: str) -> str:
@@ -146,7 +135,7 @@ class Registry:
         if kind == "backends" and name in ("torch", "tensorflow"):
             advice = f"install it with: pip install nas-surgery-{name}"
         if failed:
-            advice += f" (failed to load: {', '.join(info.name for info in failed)})"
+            advice += f" (failed to load: {'; '.join(f'{i.name}: {i.error}' for i in failed)})"
         return advice
 
 
@@ -212,8 +201,11 @@ def _singular(kind: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    text = lines[0] if lines else ""
+    """One line for any exception."""
+    text = str(error).strip()
+    if isinstance(error, pluggy.PluginValidationError):
+        text = text.rpartition("\n")[2]  # the rule; above it stands the source of the hook
+    line = text.partition("\n")[0]
     return (
-        text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")
+        line if isinstance(error, PluginError) else f"{type(error).__name__}: {line}".rstrip(": ")
     )

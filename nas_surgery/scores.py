@@ -34,14 +34,14 @@ SCORES: dict[str, Score] = {"paper": paper_score, "accuracy": accuracy_score}
 def wanted(score: Score) -> tuple[str, ...]:
     """The names that a score's signature asks for; PluginError for one that is not on offer."""
     parameters = inspect.signature(score).parameters.values()
-    names = tuple(p.name for p in parameters if p.default is p.empty or p.name in OFFERED)
-    for name in names:
-        if name not in OFFERED:
+    asked = [p for p in parameters if p.default is p.empty or p.name in OFFERED]
+    for parameter in asked:
+        if parameter.name not in OFFERED or parameter.kind is parameter.POSITIONAL_ONLY:
             raise PluginError(
-                f"score {getattr(score, '__name__', score)}: nobody provides {name!r};"
-                f" on offer are {', '.join(OFFERED)}"
+                f"score {getattr(score, '__name__', score)}: nobody provides {parameter};"
+                f" on offer by name are {', '.join(OFFERED)}"
             )
-    return names
+    return tuple(parameter.name for parameter in asked)
 
 
 def call_score(score: Score, offer: Mapping[str, float]) -> float:
