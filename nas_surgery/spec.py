@@ -1,8 +1,9 @@
 """A spec: TOML in, validated attrs classes out. Unknown keys are refused, with the nearest valid key."""
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from os.path import exists, expanduser, isabs
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -13,16 +14,18 @@ import numpy as np
 import tomli_w
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
 
-from nas_surgery.errors import SpecError
+from nas_surgery.errors import ModelFileError, SpecError, SpecFileError
 from nas_surgery.network import ACTIVATIONS, INITIALIZERS
 from nas_surgery.splits import SCALINGS, SplitPlan
+from nas_surgery.toml_reading import parse_toml, read_toml
 from nas_surgery.training import LOSSES, OPTIMIZERS, Optimizer, Recipe, Schedule
 from nas_surgery.validators import number, one_of, optional, whole
 
-MAX_BYTES = 1_000_000
 MAX_UNITS = 1_000_000
-MAX_DEPTH = 8
-MAX_MARKS = 200  # dots or brackets in a line: a quoted "=" can hide how deep its key is
+MAX_LAYERS = 1_000
+MAX_WEIGHTS = 1_000_000_000
+MAX_BATCH = 1_000_000
+MAX_THREADS = MAX_WORKERS = 1_024
 SCHEDULES = ("constant", "cosine", "step")
 
 
@@ -36,6 +39,18 @@ def _share_or_count(_: Any, attribute: Any, value: Any) -> None:
         raise ValueError(f'{attribute.name} must be a fraction, a count or "test", got {value!r}')
     else:
         whole(1)(_, attribute, value)
+
+
+def _layer_sizes(_: Any, attribute: Any, value: Any) -> None:
+    """Not so many layers or weights between them that making them would take all memory."""
+    for size in value:
+        whole(1, MAX_UNITS)(_, attribute, size)
+    weights = sum(a * b for a, b in pairwise(value))
+    if len(value) > MAX_LAYERS or weights > MAX_WEIGHTS:
+        raise ValueError(
+            f"{attribute.name} must be at most {MAX_LAYERS} layers with {MAX_WEIGHTS} weights,"
+            f" got {len(value)} with {weights}"
+        )
 
 
 @attrs.frozen
@@ -60,9 +75,7 @@ class DataSpec:
 class NetworkSpec:
     """`[network]`: the start topology, or the file that holds it with its weights."""
 
-    hidden: tuple[int, ...] = attrs.field(
-        default=(10,), validator=attrs.validators.deep_iterable(whole(1, MAX_UNITS))
-    )
+    hidden: tuple[int, ...] = attrs.field(default=(10,), validator=_layer_sizes)
     activation: str = attrs.field(default="relu", validator=one_of(*ACTIVATIONS))
     initializer: str = attrs.field(default="glorot_uniform", validator=one_of(*INITIALIZERS))
     dropout: float = attrs.field(default=0.0, validator=number(minimum=0, below=1))
@@ -76,7 +89,7 @@ class TrainingSpec:
     backend: str = "numpy"
     device: str = "cpu"
     loss: str = attrs.field(default="auto", validator=one_of("auto", *LOSSES))
-    batch_size: int = attrs.field(default=16, validator=whole(1))
+    batch_size: int = attrs.field(default=16, validator=whole(1, MAX_BATCH))
     optimizer: str = attrs.field(default="sgd", validator=one_of(*OPTIMIZERS))
     learning_rate: float | None = attrs.field(default=None, validator=optional(number(above=0)))
     momentum: float | None = attrs.field(
@@ -151,8 +164,8 @@ class RunSpec:
     """
 
     executor: str = attrs.field(default="local", validator=one_of("local", "processes"))
-    workers: int = attrs.field(default=2, validator=whole(1))
-    threads: int = attrs.field(default=1, validator=whole(1))
+    workers: int = attrs.field(default=2, validator=whole(1, MAX_WORKERS))
+    threads: int = attrs.field(default=1, validator=whole(1, MAX_THREADS))
     job_seconds: float | None = attrs.field(default=None, validator=optional(number(above=0)))
     max_failures: int = attrs.field(default=10, validator=whole(1))
     baseline: bool = False
@@ -179,10 +192,9 @@ class Spec:
         """
         file = Path(path)
         try:
-            values = parse_toml(_read(file))
-            spec = cls.from_dict(values, overrides)
-        except SpecError as error:
-            raise SpecError(f"{file}: {error}") from None
+            spec = cls.from_dict(read_toml(file), overrides)
+        except (SpecError, ModelFileError) as error:
+            raise SpecFileError(f"{file}: {error}") from None
         return spec.with_paths(file.parent)
 
     @classmethod
@@ -229,20 +241,6 @@ def structure(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
         raise SpecError(_explain(error, [where] if where else [])) from None
 
 
-def parse_toml(text: str) -> dict[str, Any]:
-    """TOML that is not larger or deeper than a spec can be."""
-    if len(text) > MAX_BYTES:
-        raise SpecError(f"larger than {MAX_BYTES} bytes")
-    for i, line in enumerate(text.split("\n"), start=1):
-        opened = line.count("[") + line.count("{")
-        if line.split("=")[0].count(".") > MAX_DEPTH or max(opened, line.count(".")) > MAX_MARKS:
-            raise SpecError(f"line {i}: nested deeper than {MAX_DEPTH} levels")
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SpecError(f"not valid TOML: {error}") from None
-
-
 def parse_override(text: str) -> tuple[str, Any]:
     """`key=value` as on the command line; the value is TOML, or a string where it is not."""
     key, separator, value = text.partition("=")
@@ -254,22 +252,10 @@ def parse_override(text: str) -> tuple[str, Any]:
         return key.strip(), value.strip()
 
 
-def _read(file: Path) -> str:
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            raise SpecError(f"larger than {MAX_BYTES} bytes")
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SpecError(error.strerror or str(error)) from None
-    except UnicodeDecodeError:
-        raise SpecError("not UTF-8 text") from None
-
-
 def _found(name: str, folder: Path) -> str:
-    path = Path(name).expanduser()
-    if path.is_absolute() or path.exists() or not (folder / path).exists():
-        return str(path)
-    return str(folder / path)
+    path = expanduser(name)
+    beside = folder / path
+    return path if isabs(path) or exists(path) or not exists(beside) else str(beside)
 
 
 def _copy(value: Any) -> Any:

@@ -105,7 +105,7 @@ def test_npz_sources_hold_four_arrays_or_two(tmp_path):
     ("source", "rule"),
     [
         ("npz:{}/nowhere.npz", "{}/nowhere.npz: No such file or directory"),
-        ("npz:{}", "{}: it is a directory"),
+        ("npz:{}", "{}: Is a directory"),
         ("npz:{}/broken.npz", "not a readable npz file"),
         (
             "sklearn:mnist",

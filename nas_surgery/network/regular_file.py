@@ -1,5 +1,6 @@
 """Opening files that may be anything: no pipe, device or directory, and nothing above a size limit."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -60,9 +61,9 @@ def read_exactly(file: BinaryIO, size: int) -> bytes:
 
 def _check(status: os.stat_result, limit: int) -> int:
     if stat.S_ISDIR(status.st_mode):
-        raise ModelFileError("it is a directory")
+        raise ModelFileError(os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
         raise ModelFileError("not a regular file")
     if status.st_size > limit:
-        raise ModelFileError(f"{status.st_size:,} bytes are more than the limit of {limit:,}")
+        raise ModelFileError(f"larger than {limit} bytes")
     return status.st_size
