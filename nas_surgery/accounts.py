@@ -21,15 +21,24 @@ def header(made: Preparation, start: str) -> dict[str, Any]:
     """
     spec = made.spec.to_dict()
     spec["run"] = {"threads": made.spec.run.threads, "baseline": made.spec.run.baseline}
-    plugins = [p for p in made.registry.plugins if not p.error]
     return {
         "spec": spec,
         "data": data_account(made),
         "start": start,
         "device": made.device,
         "versions": versions(made),
-        "plugins": {plugin.name: plugin.version for plugin in plugins},
+        "plugins": plugins_in_use(made),
     }
+
+
+def plugins_in_use(made: Preparation) -> dict[str, str]:
+    """Name and version of the plugins that the run can call; others may come and go."""
+    spec = made.spec
+    used = [("operations", name) for name in made.operations]
+    used += [("scores", spec.search.score), ("strategies", spec.search.strategy)]
+    used += [("backends", spec.training.backend)]
+    owners = [made.registry.owner(kind, name) for kind, name in used]
+    return {owner.name: owner.version for owner in owners}
 
 
 def differences(before: dict[str, Any], now: dict[str, Any], path: str = "") -> list[str]:
