@@ -135,7 +135,7 @@ class Registry:
         if kind == "backends" and name in ("torch", "tensorflow"):
             advice = f"install it with: pip install nas-surgery-{name}"
         if failed:
-            advice += f" (failed to load: {'; '.join(f'{i.name}: {i.error}' for i in failed)})"
+            advice += f" (failed to load: {'; '.join(str(info.error) for info in failed)})"
         return advice
 
 
@@ -170,7 +170,9 @@ def _add_entry_point(registry: Registry, entry: metadata.EntryPoint) -> None:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        registry.plugins.append(PluginInfo(entry.name, version, origin, error=_reason(error)))
+        registry.plugins.append(
+            PluginInfo(entry.name, version, origin, error=f"plugin {entry.name}: {_reason(error)}")
+        )
 
 
 def _add_file(registry: Registry, path: Path) -> None:

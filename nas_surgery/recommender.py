@@ -5,6 +5,7 @@ first criterion is the operation's own score; the second is the parameter count 
 (BIC with everything but k neglected, eqs. 14, 15), fewer first.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -82,7 +83,9 @@ class Recommender:
         for name, operation in self.operations.items():
             try:
                 found += [
-                    Candidate(branch, proposal, proposal.operation.parameters_after(network))
+                    self._as_recorded(
+                        Candidate(branch, proposal, proposal.operation.parameters_after(network))
+                    )
                     for proposal in operation.propose(network, analysis)
                 ]
             except (Exception, SystemExit) as error:
@@ -90,6 +93,11 @@ class Recommender:
                     raise
                 self.report(name, error)
         return rank(candidate for candidate in found if allowed(candidate, network, limits))
+
+    def _as_recorded(self, candidate: Candidate) -> Candidate:
+        """As the journal gives it back, so that a plugin's NumPy numbers and tuples make no difference."""
+        text = json.dumps(candidate.to_json(), default=lambda value: value.item())
+        return Candidate.from_json(json.loads(text), candidate.branch, self.operations)
 
 
 def allowed(candidate: Candidate, network: Network, limits: Limits) -> bool:
@@ -155,4 +163,7 @@ def within(operation: Operation, network: Network, parameters: int, limits: Limi
             return False
     if limits.max_macs is None or operation.name == IDENTITY:
         return True
-    return operation.macs_after(network) <= max(limits.max_macs, network.macs)
+    try:
+        return operation.macs_after(network) <= max(limits.max_macs, network.macs)
+    except Exception:  # what cannot say its size cannot be held to a limit
+        return False

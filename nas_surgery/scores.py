@@ -47,11 +47,7 @@ def wanted(score: Score) -> tuple[str, ...]:
 def call_score(score: Score, offer: Mapping[str, float]) -> float:
     """The score's value on what it asks for; PluginError unless it is a number."""
     value = score(**{name: offer[name] for name in wanted(score)})
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        and not hasattr(value, "__float__")
-    ):
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise PluginError(
             f"score {getattr(score, '__name__', score)} returned {value!r}, not a number"
         )
