@@ -33,8 +33,6 @@ def load(path: str | Path) -> Network:
     """Read a network that `save` or a run wrote; ModelFileError names the file and the reason."""
     file = Path(path)
     suffix = _suffix(file)
-    if not file.is_file():
-        raise ModelFileError(f"{file}: no such file")
     if suffix == ".onnx":
         from nas_surgery.onnx_io import read_onnx
 

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nas_surgery.errors import ModelFileError
-from nas_surgery.network import Activation, Array, Dense, Flatten, Layer, Network, Normalize, own
+from nas_surgery.errors import ModelFileError, NetworkError
+from nas_surgery.network import Activation, Array, Dense, Flatten, Layer, Network, Normalize
 from nas_surgery.network.activations import LEAKY_SLOPE
 from nas_surgery.network.network import array_name
-from nas_surgery.network.storage import METADATA_KEY, from_structure, named_arrays, structure
+from nas_surgery.network.regular_file import read_regular, size_limit
+from nas_surgery.network.storage import METADATA_KEY, described, from_description, named_arrays
+from nas_surgery.network.strict_json import strict_json
+from nas_surgery.onnx_reading import MAX_BYTES, check_foreign, read_export
 
 OPSET = 21
 IR_VERSION = 10
@@ -38,7 +41,8 @@ _ONE_NODE: dict[str, tuple[str, dict[str, Any]]] = {
 def export_onnx(network: Network, metadata: Mapping[str, Any] | None = None) -> bytes:
     """The network as an ONNX model: raw inputs (N, *input_shape) to logits (N, outputs).
 
-    metadata: JSON values, kept under their keys beside the structure that `read_onnx` needs.
+    metadata: JSON values, kept under their keys beside the structure that `read_onnx` needs. Raises
+    ModelFileError for values that could not be read again.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -59,8 +63,7 @@ def export_onnx(network: Network, metadata: Mapping[str, Any] | None = None) -> 
         ir_version=IR_VERSION,
         producer_name="nas-surgery",
     )
-    values = {METADATA_KEY: structure(network), **(metadata or {})}
-    helper.set_model_props(model, {k: json.dumps(v, sort_keys=True) for k, v in values.items()})
+    helper.set_model_props(model, _properties(network, metadata or {}))
     content: bytes = model.SerializeToString(deterministic=True)
     return content
 
@@ -78,7 +81,7 @@ def check_onnx(content: bytes, network: Network, x: ArrayLike) -> float:
         [run(batch), *(run(batch[i : i + 1]) for i in range(min(4, len(batch))))]
     )
     wanted = np.concatenate([wanted, wanted[: min(4, len(batch))]])
-    scale = max(float(np.abs(wanted).max(initial=0)), np.finfo(np.float32).tiny)
+    scale = max(float(np.abs(wanted).max(initial=0)), float(np.finfo(np.float32).tiny))
     difference = float(np.abs(found - wanted).max(initial=0)) / scale
     if not difference <= TOLERANCE[str(network.dtype)]:
         raise ModelFileError(f"the exported model differs from the network by {difference:.1e}")
@@ -102,45 +105,40 @@ def onnx_function(content: bytes) -> Callable[[ArrayLike], Array]:
 
 
 def read_onnx(path: Path) -> Network:
-    """The network in a file that `export_onnx` made; ModelFileError for any other."""
-    import onnx
+    """The network in a file that `export_onnx` made; ModelFileError for any other.
 
+    A file that is byte for byte what `export_onnx` writes for the network in it is known to be
+    harmless. Any other is compared with that in a process of its own.
+    """
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
-    except OSError as error:
-        raise ModelFileError(f"{path}: {error.strerror}") from None
-    except Exception as error:  # protobuf raises many kinds
-        raise ModelFileError(f"{path}: not a readable ONNX file: {error}") from None
-    try:
-        return _network(model)
-    except (ModelFileError, ValueError, TypeError) as error:
+        content = read_regular(path, min(size_limit(), MAX_BYTES))
+        held = read_export(content)
+        network = from_description(held.description, held.arrays)
+        expected = export_onnx(network, held.metadata)
+        if content != expected:
+            check_foreign(content, expected)
+        return network
+    except (ModelFileError, NetworkError) as error:
         raise ModelFileError(f"{path}: {error}") from None
 
 
 def read_metadata(content: bytes) -> dict[str, Any]:
     """The metadata of an exported model by key, without the structure."""
-    import onnx
-
-    model = onnx.load_model_from_string(content)
-    return {p.key: json.loads(p.value) for p in model.metadata_props if p.key != METADATA_KEY}
+    return read_export(content).metadata
 
 
-def _network(model: Any) -> Network:
-    from onnx import numpy_helper
-
-    held = [p.value for p in model.metadata_props if p.key == METADATA_KEY]
-    if len(held) != 1:
-        raise ModelFileError("not exported by nas-surgery; only its own ONNX files can be read")
-    arrays = {t.name: own(np.array(numpy_helper.to_array(t))) for t in model.graph.initializer}
-    constants = {name: arrays.pop(name) for name in list(arrays) if not name.startswith("layers.")}
-    network = from_structure(json.loads(held[0]), arrays)
-    again = _Graph(network)
-    for address, layer in enumerate(network.layers):
-        again.add(address, layer)
-    again.finish()
-    if list(model.graph.node) != again.nodes or set(constants) != set(again.constants):
-        raise ModelFileError("the graph was changed after nas-surgery exported it")
-    return network
+def _properties(network: Network, metadata: Mapping[str, Any]) -> dict[str, str]:
+    """What goes into the model beside the graph, each value as JSON that can be read again."""
+    texts = {METADATA_KEY: described(network)}
+    for key, value in metadata.items():
+        try:
+            text = json.dumps(value, sort_keys=True)
+            strict_json(text)
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(f"metadata {key!r} cannot be kept: {error}") from None
+        if texts.setdefault(key, text) != text:
+            raise ModelFileError(f"metadata {key!r} cannot be kept: the name is taken")
+    return texts
 
 
 class _Graph:
