@@ -1,6 +1,8 @@
 """The command line. Exit codes: 0 done, 1 the run gave no valid network, 2 wrong input, 130 interrupted."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,12 +24,6 @@ class _Group(click.Group):
             line = " ".join(str(error).split())
             click.echo(f"nas-surgery: error: {line}", err=True)
             sys.exit(error.exit_code)
-        except InterruptedRunError as stop:
-            click.echo(
-                f"nas-surgery: stopped by {stop}; the best network so far is saved", err=True
-            )
-            click.echo(f"nas-surgery: go on with: nas-surgery resume {stop.directory}", err=True)
-            sys.exit(128 + stop.signum)
         except BrokenPipeError:
             sys.exit(1)
         raise AssertionError("click ends the process")  # pragma: no cover
@@ -78,7 +74,7 @@ def run(
     }
     overrides.update({key: value for key, value in given.items() if value is not None})
     directory = out or _new_directory(spec)
-    with Progress(shown=not quiet and sys.stderr.isatty()) as progress:
+    with _stoppable(), Progress(shown=not quiet and sys.stderr.isatty()) as progress:
         result = carry_out(spec, out=directory, overrides=overrides, observers=[progress])
     click.echo(_report(result.summary, directory))
 
@@ -96,7 +92,7 @@ def resume(directory: Path, allow_changes: bool, quiet: bool) -> None:
     from nas_surgery.progress import Progress
     from nas_surgery.runner import resume as carry_on
 
-    with Progress(shown=not quiet and sys.stderr.isatty()) as progress:
+    with _stoppable(), Progress(shown=not quiet and sys.stderr.isatty()) as progress:
         result = carry_on(directory, allow_changes=allow_changes, observers=[progress])
     click.echo(_report(result.summary, directory))
 
@@ -142,6 +138,17 @@ def plugins() -> None:
             click.echo(f"  failed to load: {info.error}")
         for kind, names in info.provides.items():
             click.echo(f"  {kind}: {', '.join(names)}")
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """A run that a signal stopped says how to go on, and ends with the signal's exit code."""
+    try:
+        yield
+    except InterruptedRunError as stop:
+        click.echo(f"nas-surgery: stopped by {stop}; the best network so far is saved", err=True)
+        click.echo(f"nas-surgery: go on with: nas-surgery resume {stop.directory}", err=True)
+        sys.exit(128 + stop.signum)
 
 
 def _model_file(model: Path) -> Path:
