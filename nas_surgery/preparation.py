@@ -18,6 +18,7 @@ from nas_surgery.search.strategy import Strategy
 from nas_surgery.spec import SearchSpec, Spec, structure, unknown_key
 from nas_surgery.splits import Splits, split
 from nas_surgery.training import Recipe
+from nas_surgery.trials import try_plugins
 
 
 @attrs.frozen(eq=False)
@@ -58,6 +59,8 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     strategy = make_strategy(spec.search, registry)
     score = registry.get("scores", spec.search.score)
     wanted(score)
+    operations = _operations(spec.search, registry)
+    try_plugins(registry, operations, spec.search.score, score)
     spec.training.make_optimizer()
     dataset = _dataset(spec, registry, data)
     try:
@@ -69,10 +72,16 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     steps = -(-len(splits.train) // spec.training.batch_size)
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
     source = spec.data.source if data is None else "arrays"
-    operations = registry.all("operations")
     return Preparation(
         spec, registry, splits, start, backend, device, recipe, strategy, score, operations, source
     )
+
+
+def _operations(search: SearchSpec, registry: Registry) -> dict[str, type[Operation]]:
+    """The operations that the search may use: all that are registered, or those that are named."""
+    if not search.operations:
+        return registry.all("operations")
+    return {name: registry.get("operations", name) for name in search.operations}
 
 
 def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:

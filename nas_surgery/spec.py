@@ -139,7 +139,11 @@ class TrainingSpec:
 
 @attrs.frozen
 class SearchSpec:
-    """`[search]`: strategy, score and limits; `settings` are the strategy's own keys."""
+    """`[search]`: strategy, score and limits; `settings` are the strategy's own keys.
+
+    operations: names of those that the search may use; none means all that are registered. exclude:
+    addresses in the start network of layers that surgery leaves alone.
+    """
 
     strategy: str = "paper"
     score: str = "paper"
@@ -151,6 +155,7 @@ class SearchSpec:
     exclude: tuple[int, ...] = attrs.field(
         default=(), validator=attrs.validators.deep_iterable(whole(0))
     )
+    operations: tuple[str, ...] = ()
     settings: dict[str, Any] = attrs.Factory(dict)
 
 

@@ -1,0 +1,53 @@
+"""Plugins are tried on a tiny network before a run starts, so that a broken one costs no training."""
+
+from collections.abc import Mapping
+from itertools import islice
+
+import numpy as np
+
+from nas_surgery.analysis import analyse
+from nas_surgery.errors import PluginError
+from nas_surgery.network import Network
+from nas_surgery.operations import Context, Operation, Proposal
+from nas_surgery.plugins import BUILTIN, Registry
+from nas_surgery.scores import OFFERED, Score, call_score
+from nas_surgery.search.workbench import checked
+
+PROPOSALS = 3
+SAMPLES = 8
+
+
+def try_plugins(
+    registry: Registry, operations: Mapping[str, type[Operation]], name: str, score: Score
+) -> None:
+    """Propose, operate and score once with what plugins provide; PluginError names what is broken."""
+    for kind, thing, trial in (
+        *(
+            ("operations", each, lambda each=each: _operate(operations[each]))
+            for each in operations
+        ),
+        ("scores", name, lambda: call_score(score, dict.fromkeys(OFFERED, 1.0))),
+    ):
+        owner = registry.owner(kind, thing)
+        if owner.name == BUILTIN:
+            continue
+        try:
+            trial()
+        except (Exception, SystemExit) as error:
+            raise PluginError(
+                f"plugin {owner.name} {owner.version}: {kind.removesuffix('s')} {thing!r} fails on a"
+                f" small network: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _operate(operation: type[Operation]) -> None:
+    network = Network.dense(4, (6, 5), 3)
+    probe = np.linspace(0, 1, SAMPLES * 4, dtype=np.float32).reshape(SAMPLES, 4)
+    probe.flags.writeable = False
+    proposals = operation.propose(network, analyse(network))
+    for key, proposal in enumerate(islice(proposals, PROPOSALS)):
+        if not isinstance(proposal, Proposal):
+            raise TypeError(f"propose must return Proposals, got {proposal!r}")
+        proposal.operation.parameters_after(network)
+        surgery = proposal.operation.apply(network, Context(0, (key,), probe))
+        checked(proposal.operation, network, surgery)
