@@ -41,27 +41,28 @@ class GraphedStep:
         self.targets[:count].copy_(batches.targets)
         self.rates[:count].copy_(batches.rates)
         self.position.zero_()
-        with torch.cuda.device(self.x.device):
-            for number, kept in enumerate(batches.logits.unbind(), batches.first):
-                self.step.masks.draw(self.seed, number)
-                self._once()
-                kept.copy_(self.step.logits)
+        for number, kept in enumerate(batches.logits.unbind(), batches.first):
+            self.step.masks.draw(self.seed, number)
+            self.once()
+            kept.copy_(self.step.logits)
 
-    def _once(self) -> None:
-        """One step: the first is run as it is, which also warms up what capturing needs."""
+    def once(self) -> None:
+        """Replay one step; the very first is run as it is, which warms up what capturing needs."""
         if self.graph is not None:
             self.graph.replay()
             return
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            self._work()
-        torch.cuda.current_stream().wait_stream(side)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):  # records the work without doing it
-            self._work()
+        with torch.cuda.device(self.x.device):
+            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                self.work()
+            torch.cuda.current_stream().wait_stream(side)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):  # records the work without doing it
+                self.work()
 
-    def _work(self) -> None:
+    def work(self) -> None:
+        """One step at the position, which moves on."""
         self.rate.copy_(self.rates.index_select(0, self.position).squeeze(0))
         indices = self.indices.index_select(0, self.position).squeeze(0)
         torch.index_select(self.x, 0, indices, out=self.step.x)

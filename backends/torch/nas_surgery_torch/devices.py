@@ -36,7 +36,7 @@ def repeatable(device: torch.device, macs: int) -> Iterator[None]:
     precision = torch.get_float32_matmul_precision()
     mode = torch.get_deterministic_debug_mode()
     try:
-        torch.use_deterministic_algorithms(True)
+        torch.set_deterministic_debug_mode("error")  # the documented function imports the compiler
         torch.set_float32_matmul_precision("highest")
         if macs < THREADED_MACS:
             torch.set_num_threads(1)

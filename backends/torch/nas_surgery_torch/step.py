@@ -8,7 +8,7 @@ import torch
 from nas_surgery.network import Dropout, Network, keyed_generator
 from nas_surgery.network.network import array_name
 from nas_surgery_torch.losses import Loss
-from nas_surgery_torch.nodes import Call, DenseNode, Node, Tensors, node
+from nas_surgery_torch.nodes import Call, DenseNode, DropoutNode, Node, Tensors, node
 
 
 class Step:
@@ -60,7 +60,7 @@ class Masks:
         self._all = [
             (address, layer.rate, each.mask)
             for (address, layer), each in zip(layers, nodes, strict=True)
-            if isinstance(layer, Dropout)
+            if isinstance(layer, Dropout) and isinstance(each, DropoutNode)
         ]
 
     def draw(self, seed: int, step: int) -> None:
@@ -86,9 +86,9 @@ def _nodes(
 
 def _backward(nodes: list[Node], gradient: torch.Tensor) -> list[Call]:
     """From the logits to the first linear layer, whose inputs need no gradient."""
-    first = next(i for i, each in enumerate(nodes) if isinstance(each, DenseNode))
+    first = next(each for each in nodes if isinstance(each, DenseNode))
     calls: list[Call] = []
-    for each in reversed(nodes[first + 1 :]):
+    for each in reversed(nodes[nodes.index(first) + 1 :]):
         more, gradient = each.backward(gradient)
         calls += more
-    return [*calls, *nodes[first].update(gradient)]
+    return [*calls, *first.update(gradient)]

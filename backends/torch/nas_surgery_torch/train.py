@@ -52,7 +52,7 @@ class TorchBackend(Backend):
         with repeatable(placed.device, network.macs * PREDICT_ROWS), torch.inference_mode():
             inputs = placed.inputs(network)
             model = translate.modules(network.layers[network.prefix :]).eval().to(placed.device)
-            parts = [model(rows).cpu() for rows in inputs.split(PREDICT_ROWS)]
+            parts = [model(rows).cpu() for rows in torch.split(inputs, PREDICT_ROWS)]
         return torch.cat(parts).numpy()
 
     def to_native(self, network: Network) -> torch.nn.Sequential:
@@ -82,7 +82,7 @@ class _Training:
         self.x, self.y = data.inputs(self.network), data.y
         self.layout = Layout(self.network, data.device)
         self.loss = LOSSES[plan.loss](outputs, self.layout.dtype)
-        self.rate = scalar(data.device)
+        self.rate = self._scalar(data.device)
         self.weights = self.layout.pack(self.network.parameters())
         self.slots = self._slots(state.slots)
         self.updates = state.slots.updates if state.slots else 0
@@ -135,7 +135,11 @@ class _Training:
             self.graphed = self.graphed or GraphedStep(
                 step, self.x, self.rate, self.plan.seed, self.capacity
             )
-            return self.graphed.run(batches)
+            self.graphed.run(batches)
+        else:
+            self._train_eagerly(step, batches)
+
+    def _train_eagerly(self, step: Step, batches: Batches) -> None:
         for number, (indices, target, rate, logits) in enumerate(batches, batches.first):
             torch.index_select(self.x, 0, indices, out=step.x)
             self.rate.copy_(rate)
@@ -157,6 +161,11 @@ class _Training:
             )
         return self.steps[size]
 
+    def _scalar(self, device: torch.device) -> torch.Tensor:
+        """Where a step finds its learning rate; the fused kernels on CUDA read float32 only."""
+        dtype = torch.float32 if device.type == "cuda" else self.layout.dtype
+        return torch.zeros((), dtype=dtype, device=device)
+
     def _slots(self, slots: Slots | None) -> dict[str, torch.Tensor]:
         """The optimizer's vectors; zeros for a fresh optimizer."""
         names = slot_names(self.plan.optimizer)
@@ -173,9 +182,3 @@ class _Training:
             self.plan.optimizer, self.weights, self.gradient, self.slots, self.rate, self.updates
         )
         return [*clip, *update]
-
-
-def scalar(device: torch.device) -> torch.Tensor:
-    """Where the learning rate of a step stands: the CPU's fused kernels read it in float64."""
-    dtype = torch.float64 if device.type == "cpu" else torch.float32
-    return torch.zeros((), dtype=dtype, device=device)

@@ -93,7 +93,7 @@ def _chain(model: nn.Module, path: str = "model") -> Iterator[tuple[str, nn.Modu
         yield path, model
 
 
-def _layer(path: str, module: nn.Module) -> Layer:
+def _layer(path: str, module: Any) -> Layer:
     kind = type(module)
     if kind is nn.Linear:
         bias = None if module.bias is None else _array(path, module.bias)
@@ -109,7 +109,9 @@ def _layer(path: str, module: nn.Module) -> Layer:
         _check_settings(path, module, ACTIVATIONS[FUNCTIONS[kind]][1])
         return Activation(FUNCTIONS[kind])
     known = ", ".join(module.__name__ for module in (nn.Linear, nn.Flatten, nn.Dropout, *FUNCTIONS))
-    raise BackendError(f"{path}: no layer for a torch {kind.__name__}; there are layers for {known}")
+    raise BackendError(
+        f"{path}: no layer for a torch {kind.__name__}; there are layers for {known}"
+    )
 
 
 def _check_settings(path: str, module: nn.Module, settings: dict[str, Any]) -> None:

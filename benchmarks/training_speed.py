@@ -1,0 +1,335 @@
+"""How fast is one training step? Every backend beside Keras `fit` and a plain torch loop.
+
+    python benchmarks/training_speed.py --json training_speed.json
+
+One process for each contender; their repeats take turns, so that all meet the same weather, and the
+best of each counts. Data are synthetic: inputs of unit variance, random labels of ten classes.
+Steps are plain SGD on batches of 16, over whole epochs, each in an order of its own.
+
+- numpy, torch, tensorflow: `Backend.train`, making the plan of batches included
+- keras: `model.fit` on a tf.data pipeline (from_tensor_slices, cached, shuffled, batched), with
+  default settings and no metric
+- torch loop: `nn.Sequential`, `optim.SGD`, zero_grad, backward, step over tensors in memory, one thread
+
+Set-up is the time from a topology never seen before to the end of its first step, with the
+framework warm and the data in place.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from importlib import metadata, util
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import attrs
+import numpy as np
+
+BATCH, CLASSES, RATE = 16, 10, 0.005
+REPEATS, TOPOLOGIES = 5, 3
+BACKENDS = ("numpy", "torch", "tensorflow")
+PACKAGES = ("nas-surgery", "numpy", "scipy", "torch", "tensorflow", "keras")
+
+Train = Callable[[int], object]  # by number of epochs
+
+
+@attrs.frozen
+class Case:
+    """A network, and how long to train it in one repeat."""
+
+    name: str
+    inputs: int
+    hidden: tuple[int, ...]
+    samples: int = 10000
+    epochs: int = 5
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.samples // BATCH
+
+    def other_topology(self, number: int) -> "Case":
+        """A case of one step with slightly wider layers."""
+        hidden = tuple(units + number for units in self.hidden)
+        return attrs.evolve(self, hidden=hidden, samples=BATCH, epochs=1)
+
+
+CASES = (
+    Case("small-784", 784, (10,)),
+    Case("medium-784", 784, (10, 10, 10)),
+    Case("large-784", 784, (300, 100, 100), epochs=2),
+    Case("small-3072", 3072, (10,)),
+    Case("medium-3072", 3072, (10, 10, 10)),
+    Case("large-3072", 3072, (300, 100, 100), epochs=2),
+    Case("wide-784", 784, (1024, 1024, 1024), samples=4000, epochs=1),
+)
+
+
+def data(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs (samples, inputs) and labels (samples,)."""
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((case.samples, case.inputs), np.float32)
+    return x, generator.integers(CLASSES, size=case.samples)
+
+
+# The contenders: functions that take the data in, and return one that builds a case's network and
+# returns one that trains it.
+
+
+def backend(name: str) -> Callable[[Case], Callable[[Case], Train]]:
+    from nas_surgery import Network, Samples, TrainState
+    from nas_surgery import backend as find_backend
+    from nas_surgery.training import SGD, Recipe
+
+    engine, recipe = find_backend(name), Recipe(SGD(RATE), batch_size=BATCH)
+
+    def take_in(case: Case) -> Callable[[Case], Train]:
+        placed = engine.place(Samples(*data(case)))
+
+        def build(case: Case) -> Train:
+            state = TrainState(Network.dense(case.inputs, case.hidden, CLASSES))
+            steps = case.samples // BATCH
+            return lambda epochs: engine.train(
+                state, placed, recipe.plan(case.samples, 0, epochs * steps)
+            )
+
+        return build
+
+    return take_in
+
+
+def keras_fit(case: Case) -> Callable[[Case], Train]:
+    import keras
+    import tensorflow as tf
+
+    def build(case: Case) -> Train:
+        pairs = tf.data.Dataset.from_tensor_slices(data(case))
+        dataset = pairs.cache().shuffle(case.samples).batch(BATCH)
+        hidden = [keras.layers.Dense(units, activation="relu") for units in case.hidden]
+        model = keras.Sequential(
+            [keras.Input((case.inputs,)), *hidden, keras.layers.Dense(CLASSES)]
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(RATE), loss)
+        return lambda epochs: model.fit(dataset, epochs=epochs, verbose=0)
+
+    return build
+
+
+def torch_loop(case: Case) -> Callable[[Case], Train]:
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(1)
+    x, y = map(torch.from_numpy, data(case))
+
+    def build(case: Case) -> Train:
+        sizes = (case.inputs, *case.hidden, CLASSES)
+        pairs = [(nn.Linear(*pair), nn.ReLU()) for pair in pairwise(sizes)]
+        model = nn.Sequential(*[module for pair in pairs for module in pair][:-1])
+        optimizer, loss = torch.optim.SGD(model.parameters(), RATE), nn.CrossEntropyLoss()
+
+        def train(epochs: int) -> None:
+            for _ in range(epochs):
+                for rows in torch.randperm(case.samples).split(BATCH):
+                    optimizer.zero_grad()
+                    loss(model(x[rows]), y[rows]).backward()
+                    optimizer.step()
+
+        return train
+
+    return build
+
+
+CONTENDERS: dict[str, Callable[[], Callable[[Case], Callable[[Case], Train]]]] = {
+    **{name: lambda name=name: backend(name) for name in BACKENDS},
+    "keras": lambda: keras_fit,
+    "torch loop": lambda: torch_loop,
+}
+
+
+def present(name: str) -> bool:
+    """Whether what a contender needs is installed."""
+    if name in BACKENDS:
+        from nas_surgery.plugins import default_registry
+
+        needed = () if name == "numpy" else (name,)
+        return name in default_registry().names("backends") and all(map(util.find_spec, needed))
+    return all(map(util.find_spec, ("keras", "tensorflow") if name == "keras" else ("torch",)))
+
+
+# A process of its own for each contender: asked by a line of JSON, it answers with seconds.
+
+
+def serve(name: str, threads: int) -> None:
+    """Answer requests for `[case, "train" | "setup"]` until the input ends."""
+    from threadpoolctl import threadpool_limits
+
+    answers, sys.stdout = sys.stdout, sys.stderr  # frameworks may print
+    contender, worker = CONTENDERS[name](), None
+    threadpool_limits(limits=threads if name != "keras" else None)
+    for line in sys.stdin:
+        case, what = json.loads(line)
+        if worker is None or worker.case is not CASES[case]:
+            worker = _Worker(contender, CASES[case])
+        print(json.dumps(getattr(worker, what)()), file=answers, flush=True)
+
+
+class _Worker:
+    """A contender on one case."""
+
+    def __init__(self, contender: Callable[[Case], Callable[[Case], Train]], case: Case) -> None:
+        self.case, self._build = case, contender(case)
+        self._run = self._build(case)
+        self._run(case.epochs)  # warm-up: whatever is compiled is compiled now
+
+    def train(self) -> float:
+        """Seconds for one repeat."""
+        return _seconds(lambda: self._run(self.case.epochs))
+
+    def setup(self) -> float:
+        """Least seconds from a new topology to the end of its first step."""
+        others = [self.case.other_topology(i) for i in range(1, TOPOLOGIES + 1)]
+        return min(_seconds(lambda other=other: self._build(other)(1)) for other in others)
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    start = perf_counter()
+    action()
+    return perf_counter() - start
+
+
+class Process:
+    """A contender's process."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self.name = name
+        command = [sys.executable, __file__, "--serve", name, "--threads", str(threads)]
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def ask(self, case: Case, what: str) -> float:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps([CASES.index(case), what]), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"{self.name} failed on {case.name}; its error stands above")
+        return float(json.loads(answer))
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def measure(case: Case, processes: Iterable[Process]) -> dict[str, Any]:
+    """Microseconds per step and set-up seconds of every contender on a case."""
+    processes = list(processes)
+    seconds: dict[str, list[float]] = {process.name: [] for process in processes}
+    for _ in range(REPEATS):
+        for process in processes:
+            seconds[process.name].append(process.ask(case, "train"))
+    setup = {process.name: process.ask(case, "setup") for process in processes}
+    return {
+        **attrs.asdict(case),
+        "steps": case.steps,
+        "us_per_step": {name: min(s) / case.steps * 1e6 for name, s in seconds.items()},
+        "setup_seconds": setup,
+        "repeats_us": {name: [t / case.steps * 1e6 for t in s] for name, s in seconds.items()},
+    }
+
+
+def ratio(result: dict[str, Any], contender: str, rival: str) -> float | None:
+    """How many times faster a contender is than its rival."""
+    speeds = result["us_per_step"]
+    if contender in speeds and rival in speeds and contender != rival:
+        return float(speeds[rival] / speeds[contender])
+    return None
+
+
+def print_result(result: dict[str, Any]) -> None:
+    print(
+        f"\n{result['name']}: {result['inputs']}-{'-'.join(map(str, result['hidden']))}-{CLASSES}"
+    )
+    print(f"{'':12}{'µs per step':>12}{'set-up s':>10}{'× keras':>9}{'× torch loop':>14}")
+    for name, speed in result["us_per_step"].items():
+        ratios = [ratio(result, name, rival) for rival in ("keras", "torch loop")]
+        cells = [f"{value:.2f}" if value else "" for value in ratios]
+        setup = result["setup_seconds"][name]
+        print(f"{name:12}{speed:12.1f}{setup:10.4f}{cells[0]:>9}{cells[1]:>14}", flush=True)
+
+
+def machine() -> dict[str, Any]:
+    """The processor and what runs on it."""
+    model = platform.processor()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((li.split(":")[1].strip() for li in lines if "model name" in li), model)
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def versions() -> dict[str, str]:
+    installed = {package: util.find_spec(package.replace("-", "_")) for package in PACKAGES}
+    return {package: metadata.version(package) for package, spec in installed.items() if spec}
+
+
+def compete(cases: list[Case], names: list[str], threads: int) -> list[dict[str, Any]]:
+    """Measure every case, and print it at once."""
+    processes = [Process(name, threads) for name in names]
+    results = []
+    try:
+        for case in cases:
+            results.append(measure(case, processes))
+            print_result(results[-1])
+    finally:
+        for process in processes:
+            process.close()
+    return results
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    cases = [case.name for case in CASES]
+    parser.add_argument("--cases", nargs="+", choices=cases, default=cases)
+    parser.add_argument("--contenders", nargs="+", choices=[*CONTENDERS])
+    parser.add_argument("--threads", type=int, default=1, help="most threads of a backend")
+    parser.add_argument("--serve", choices=[*CONTENDERS], help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse()
+    if arguments.serve:
+        serve(arguments.serve, arguments.threads)
+        return
+    names = arguments.contenders or [name for name in CONTENDERS if present(name)]
+    cases = [case for case in CASES if case.name in arguments.cases]
+    results = compete(cases, names, arguments.threads)
+    report = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        "settings": {"batch": BATCH, "repeats": REPEATS, "threads": arguments.threads},
+        "results": results,
+    }
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
