@@ -27,7 +27,7 @@ from nas_surgery.training import (
 )
 
 STRUCTURES = [kind for kind in NETWORKS if kind != "dropout"]  # masks are each backend's own
-GRADIENT_TOLERANCE = {"float32": 1e-5, "float64": 1e-7}  # limits of w - w', of finite differences
+DIFFERENCES = {"float32": 1e-5, "float64": 1e-7}  # how exact w - w' and finite differences are
 
 
 class Learning(BackendSuite):
@@ -55,9 +55,10 @@ class Learning(BackendSuite):
         gradient = {name: before[name] - new for name, new in after.network.parameters().items()}
         reference = numerical_gradient(network, samples, loss)
         scale = max(float(np.abs(g).max()) for g in reference.values()) or 1.0
+        tolerance = max(self.tolerances[dtype], DIFFERENCES[dtype])
         for name, wanted in reference.items():
             error = float(np.abs(gradient[name] - wanted).max()) / scale
-            assert error <= GRADIENT_TOLERANCE[dtype], f"{name}: scaled error {error:.2e}"
+            assert error <= tolerance, f"{name}: scaled error {error:.2e}"
 
     @pytest.mark.parametrize("loss", LOSSES)
     def test_losses_are_means_over_each_batch(
