@@ -21,148 +21,19 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib import metadata, util
-from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import attrs
-import numpy as np
+from training_contenders import BATCH, CASES, CLASSES, CONTENDERS, Case, Contender, present
 
-BATCH, CLASSES, RATE = 16, 10, 0.005
 REPEATS, TOPOLOGIES = 5, 3
-BACKENDS = ("numpy", "torch", "tensorflow")
 PACKAGES = ("nas-surgery", "numpy", "scipy", "torch", "tensorflow", "keras")
-
-Train = Callable[[int], object]  # by number of epochs
-
-
-@attrs.frozen
-class Case:
-    """A network, and how long to train it in one repeat."""
-
-    name: str
-    inputs: int
-    hidden: tuple[int, ...]
-    samples: int = 10000
-    epochs: int = 5
-
-    @property
-    def steps(self) -> int:
-        return self.epochs * self.samples // BATCH
-
-    def other_topology(self, number: int) -> "Case":
-        """A case of one step with slightly wider layers."""
-        hidden = tuple(units + number for units in self.hidden)
-        return attrs.evolve(self, hidden=hidden, samples=BATCH, epochs=1)
-
-
-CASES = (
-    Case("small-784", 784, (10,)),
-    Case("medium-784", 784, (10, 10, 10)),
-    Case("large-784", 784, (300, 100, 100), epochs=2),
-    Case("small-3072", 3072, (10,)),
-    Case("medium-3072", 3072, (10, 10, 10)),
-    Case("large-3072", 3072, (300, 100, 100), epochs=2),
-    Case("wide-784", 784, (1024, 1024, 1024), samples=4000, epochs=1),
-)
-
-
-def data(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (samples, inputs) and labels (samples,)."""
-    generator = np.random.default_rng(0)
-    x = generator.standard_normal((case.samples, case.inputs), np.float32)
-    return x, generator.integers(CLASSES, size=case.samples)
-
-
-# The contenders: functions that take the data in, and return one that builds a case's network and
-# returns one that trains it.
-
-
-def backend(name: str) -> Callable[[Case], Callable[[Case], Train]]:
-    from nas_surgery import Network, Samples, TrainState
-    from nas_surgery import backend as find_backend
-    from nas_surgery.training import SGD, Recipe
-
-    engine, recipe = find_backend(name), Recipe(SGD(RATE), batch_size=BATCH)
-
-    def take_in(case: Case) -> Callable[[Case], Train]:
-        placed = engine.place(Samples(*data(case)))
-
-        def build(case: Case) -> Train:
-            state = TrainState(Network.dense(case.inputs, case.hidden, CLASSES))
-            steps = case.samples // BATCH
-            return lambda epochs: engine.train(
-                state, placed, recipe.plan(case.samples, 0, epochs * steps)
-            )
-
-        return build
-
-    return take_in
-
-
-def keras_fit(case: Case) -> Callable[[Case], Train]:
-    import keras
-    import tensorflow as tf
-
-    def build(case: Case) -> Train:
-        pairs = tf.data.Dataset.from_tensor_slices(data(case))
-        dataset = pairs.cache().shuffle(case.samples).batch(BATCH)
-        hidden = [keras.layers.Dense(units, activation="relu") for units in case.hidden]
-        model = keras.Sequential(
-            [keras.Input((case.inputs,)), *hidden, keras.layers.Dense(CLASSES)]
-        )
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.SGD(RATE), loss)
-        return lambda epochs: model.fit(dataset, epochs=epochs, verbose=0)
-
-    return build
-
-
-def torch_loop(case: Case) -> Callable[[Case], Train]:
-    import torch
-    from torch import nn
-
-    torch.set_num_threads(1)
-    x, y = map(torch.from_numpy, data(case))
-
-    def build(case: Case) -> Train:
-        sizes = (case.inputs, *case.hidden, CLASSES)
-        pairs = [(nn.Linear(*pair), nn.ReLU()) for pair in pairwise(sizes)]
-        model = nn.Sequential(*[module for pair in pairs for module in pair][:-1])
-        optimizer, loss = torch.optim.SGD(model.parameters(), RATE), nn.CrossEntropyLoss()
-
-        def train(epochs: int) -> None:
-            for _ in range(epochs):
-                for rows in torch.randperm(case.samples).split(BATCH):
-                    optimizer.zero_grad()
-                    loss(model(x[rows]), y[rows]).backward()
-                    optimizer.step()
-
-        return train
-
-    return build
-
-
-CONTENDERS: dict[str, Callable[[], Callable[[Case], Callable[[Case], Train]]]] = {
-    **{name: lambda name=name: backend(name) for name in BACKENDS},
-    "keras": lambda: keras_fit,
-    "torch loop": lambda: torch_loop,
-}
-
-
-def present(name: str) -> bool:
-    """Whether what a contender needs is installed."""
-    if name in BACKENDS:
-        from nas_surgery.plugins import default_registry
-
-        needed = () if name == "numpy" else (name,)
-        return name in default_registry().names("backends") and all(map(util.find_spec, needed))
-    return all(map(util.find_spec, ("keras", "tensorflow") if name == "keras" else ("torch",)))
-
 
 # A process of its own for each contender: asked by a line of JSON, it answers with seconds.
 
@@ -184,7 +55,7 @@ def serve(name: str, threads: int) -> None:
 class _Worker:
     """A contender on one case."""
 
-    def __init__(self, contender: Callable[[Case], Callable[[Case], Train]], case: Case) -> None:
+    def __init__(self, contender: Contender, case: Case) -> None:
         self.case, self._build = case, contender(case)
         self._run = self._build(case)
         self._run(case.epochs)  # warm-up: whatever is compiled is compiled now
@@ -209,11 +80,16 @@ class Process:
     """A contender's process."""
 
     def __init__(self, name: str, threads: int) -> None:
-        self.name = name
+        self.name, self._errors = name, tempfile.TemporaryFile("w+")
         command = [sys.executable, __file__, "--serve", name, "--threads", str(threads)]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=environment,
         )
 
     def ask(self, case: Case, what: str) -> float:
@@ -222,7 +98,8 @@ class Process:
         print(json.dumps([CASES.index(case), what]), file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
-            raise SystemExit(f"{self.name} failed on {case.name}; its error stands above")
+            self._errors.seek(0)
+            raise SystemExit(f"{self._errors.read()}\n{self.name} failed on {case.name}")
         return float(json.loads(answer))
 
     def close(self) -> None:
