@@ -1,6 +1,7 @@
 """Plugins are tried on a tiny network before a run starts, so that a broken one costs no training."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -21,23 +22,22 @@ def try_plugins(
     registry: Registry, operations: Mapping[str, type[Operation]], name: str, score: Score
 ) -> None:
     """Propose, operate and score once with what plugins provide; PluginError names what is broken."""
-    for kind, thing, trial in (
-        *(
-            ("operations", each, lambda each=each: _operate(operations[each]))
-            for each in operations
-        ),
-        ("scores", name, lambda: call_score(score, dict.fromkeys(OFFERED, 1.0))),
-    ):
-        owner = registry.owner(kind, thing)
-        if owner.name == BUILTIN:
-            continue
-        try:
-            trial()
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"plugin {owner.name} {owner.version}: {kind.removesuffix('s')} {thing!r} fails on a"
-                f" small network: {type(error).__name__}: {error}"
-            ) from error
+    for each, operation in operations.items():
+        _try(registry, "operations", each, partial(_operate, operation))
+    _try(registry, "scores", name, partial(call_score, score, dict.fromkeys(OFFERED, 1.0)))
+
+
+def _try(registry: Registry, kind: str, name: str, trial: Callable[[], object]) -> None:
+    owner = registry.owner(kind, name)
+    if owner.name == BUILTIN:
+        return
+    try:
+        trial()
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"plugin {owner.name} {owner.version}: {kind.removesuffix('s')} {name!r} fails on a small"
+            f" network: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _operate(operation: type[Operation]) -> None:
