@@ -114,17 +114,45 @@ def inspect(model: Path) -> None:
 @click.option(
     "-o", "--output", type=EXISTING, required=True, help="File to write: .onnx or .safetensors."
 )
-def export(model: Path, output: Path) -> None:
+@click.option(
+    "--parameters", type=int, help="Of a run directory: its best network of at most this size."
+)
+def export(model: Path, output: Path, parameters: int | None) -> None:
     """Write the network of MODEL (a file or a run directory) to another file."""
     from nas_surgery.files import load, save
-    from nas_surgery.onnx_io import read_metadata
 
-    source = _model_file(model)
-    known = source.with_suffix(".onnx") if model.is_dir() else source
-    with_metadata = known.suffix == ".onnx" and known.is_file()
+    source = _model_file(model) if parameters is None else _pareto_file(model, parameters)
     network = load(source)
-    save(network, output, read_metadata(known.read_bytes()) if with_metadata else None)
+    save(network, output, None if parameters is not None else _metadata(model))
     click.echo(f"{output}: {network!r}")
+
+
+@main.command()
+@click.argument("model", type=EXISTING)
+@click.option(
+    "--op",
+    "operations",
+    multiple=True,
+    required=True,
+    metavar="NAME:KEY=VALUE,…",
+    help="Operation, such as remove_neurons:layer=1,keep=100; repeatable, in order.",
+)
+@click.option("--data", "source", help="Data source whose training samples serve as probe batch.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of random operations.")
+@click.option(
+    "-o", "--output", type=EXISTING, required=True, help="File to write: .onnx or .safetensors."
+)
+def operate(
+    model: Path, operations: tuple[str, ...], source: str | None, seed: int, output: Path
+) -> None:
+    """Operate on the network of MODEL (a file or a run directory) by hand."""
+    from nas_surgery.files import load, save
+    from nas_surgery.manual import operate_on
+
+    network = load(_model_file(model))
+    network, lines = operate_on(network, operations, source, seed)
+    save(network, output)
+    click.echo("\n".join([*lines, f"{output}: {network!r}"]))
 
 
 @main.command()
@@ -159,6 +187,25 @@ def _model_file(model: Path) -> Path:
     if not winner.is_file():
         raise NasSurgeryError(f"{model}: no winner.safetensors in it; is it a run that has ended?")
     return winner
+
+
+def _pareto_file(model: Path, parameters: int) -> Path:
+    """The largest network of a run's front that is not larger; it is the best of that size."""
+    sizes = sorted(int(file.stem) for file in (model / "pareto").glob("*.safetensors"))
+    if not sizes:
+        raise NasSurgeryError(f"{model}: no pareto networks in it; is it a run that has ended?")
+    fitting = [size for size in sizes if size <= parameters]
+    if not fitting:
+        raise NasSurgeryError(f"{model}: its smallest network has {sizes[0]} parameters")
+    return model / "pareto" / f"{fitting[-1]}.safetensors"
+
+
+def _metadata(model: Path) -> dict[str, Any] | None:
+    """What the ONNX file of a run, or the ONNX file itself, says beside the network."""
+    from nas_surgery.onnx_io import read_metadata
+
+    file = model / "winner.onnx" if model.is_dir() else model
+    return read_metadata(file) if file.suffix == ".onnx" and file.is_file() else None
 
 
 def _new_directory(spec: Path) -> Path:

@@ -122,9 +122,14 @@ def read_onnx(path: Path) -> Network:
         raise ModelFileError(f"{path}: {error}") from None
 
 
-def read_metadata(content: bytes) -> dict[str, Any]:
-    """The metadata of an exported model by key, without the structure."""
-    return read_export(content).metadata
+def read_metadata(source: bytes | Path) -> dict[str, Any]:
+    """The metadata of an exported model or file by key, without the structure."""
+    if isinstance(source, bytes):
+        return read_export(source).metadata
+    try:
+        return read_export(read_regular(source, min(size_limit(), MAX_BYTES))).metadata
+    except ModelFileError as error:
+        raise ModelFileError(f"{source}: {error}") from None
 
 
 def _properties(network: Network, metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -41,7 +41,8 @@ def described(network: Network) -> str:
 
 
 def fingerprints(network: Network) -> dict[str, str]:
-    """SHA-256 of the structure, and of every array's little-endian bytes by the array's name."""
+    """SHA-256 of the structure, and by name of every array: of a line such as "<f4 [3, 4]", then of
+    its little-endian bytes."""
     text = _canonical(structure(network)).encode()
     return {
         "structure": hashlib.sha256(text).hexdigest(),
@@ -151,4 +152,6 @@ def _canonical(values: Any) -> str:
 
 def _fingerprint(array: Array) -> str:
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return hashlib.sha256(little.data).hexdigest()
+    content = hashlib.sha256(f"{little.dtype.str} {list(array.shape)}\n".encode())
+    content.update(little.data)
+    return content.hexdigest()
