@@ -9,7 +9,7 @@ from nas_surgery.data import Dataset
 from nas_surgery.errors import NasSurgeryError
 from nas_surgery.files import load, save
 from nas_surgery.hookspecs import hookimpl
-from nas_surgery.lookup import backend, operation, score
+from nas_surgery.lookup import backend, backends, operation, score
 from nas_surgery.network import (
     Activation,
     Dense,
@@ -51,6 +51,7 @@ __all__ = [
     "TrainingPlan",
     "__version__",
     "backend",
+    "backends",
     "hookimpl",
     "load",
     "operation",

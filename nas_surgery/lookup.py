@@ -18,6 +18,11 @@ def operation(name: str, **fields: Any) -> Operation:
     return cls.from_fields(fields)
 
 
+def backends() -> tuple[str, ...]:
+    """Names of the backends that are installed; their frameworks may still be missing."""
+    return default_registry().names("backends")
+
+
 def backend(name: str) -> Backend:
     """A training backend; its framework is imported here. Raises BackendError if that fails."""
     made: Backend = default_registry().get("backends", name)()

@@ -251,10 +251,15 @@ def parse_override(text: str) -> tuple[str, Any]:
     key, separator, value = text.partition("=")
     if not separator or not key.strip():
         raise SpecError(f"--set {text!r}: KEY=VALUE is needed")
+    return key.strip(), parse_value(value)
+
+
+def parse_value(text: str) -> Any:
+    """A TOML value, or the text itself where it is none."""
     try:
-        return key.strip(), parse_toml(f"value = {value}")["value"]
+        return parse_toml(f"value = {text}")["value"]
     except SpecError:
-        return key.strip(), value.strip()
+        return text.strip()
 
 
 def _found(name: str, folder: Path) -> str:
