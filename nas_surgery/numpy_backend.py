@@ -156,7 +156,8 @@ class _DenseNode(_Node):
     ) -> None:
         kernel, self.bias = weights
         kernel_gradient, self.bias_gradient = grads
-        assert kernel is not None and kernel_gradient is not None
+        assert kernel is not None
+        assert kernel_gradient is not None
         self.kernel, self.kernel_gradient = kernel, kernel_gradient
         self.in_place, self.first, self.rate = in_place, first, 0.0
         self.gemm: Callable[..., Array] = blas.sgemm if kernel.dtype == np.float32 else blas.dgemm

@@ -1,22 +1,19 @@
 """A spec: TOML in, validated attrs classes out. Unknown keys are refused, with the nearest valid key."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from os.path import exists, expanduser, isabs
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import attrs
-import cattrs
-import cattrs.gen
 import numpy as np
 import tomli_w
-from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
 
 from nas_surgery.errors import ModelFileError, SpecError, SpecFileError
 from nas_surgery.network import ACTIVATIONS, INITIALIZERS
 from nas_surgery.splits import SCALINGS, SplitPlan
+from nas_surgery.structuring import structure
 from nas_surgery.toml_reading import parse_toml, read_toml
 from nas_surgery.training import LOSSES, OPTIMIZERS, Optimizer, Recipe, Schedule
 from nas_surgery.validators import number, one_of, optional, whole
@@ -235,17 +232,6 @@ class Spec:
         )
 
 
-T = TypeVar("T")
-
-
-def structure(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
-    """An attrs class from plain values, strictly typed; SpecError names the key and the rule."""
-    try:
-        return _converter.structure(values, cls)
-    except ClassValidationError as error:
-        raise SpecError(_explain(error, [where] if where else [])) from None
-
-
 def parse_override(text: str) -> tuple[str, Any]:
     """`key=value` as on the command line; the value is TOML, or a string where it is not."""
     key, separator, value = text.partition("=")
@@ -293,74 +279,3 @@ def _gather_settings(values: dict[str, Any]) -> None:
         own = {field.name for field in attrs.fields(SearchSpec)} - {"settings"}
         values["search"] = {k: v for k, v in search.items() if k in own}
         values["search"]["settings"] = {k: v for k, v in search.items() if k not in own}
-
-
-def _strict(kind: type, name: str, *also: type) -> Any:
-    def check(value: Any, _: Any) -> Any:
-        if type(value) is kind or type(value) in also:
-            return kind(value)
-        raise ValueError(f"must be {name}, got {value!r}")
-
-    return check
-
-
-def _table(cls: type, converter: cattrs.Converter) -> Any:
-    inner: Any = cattrs.gen.make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
-
-    def check(value: Any, kind: Any) -> Any:
-        if not isinstance(value, Mapping):
-            raise ValueError(f"must be a table, got {value!r}")
-        return inner(value, kind)
-
-    return check
-
-
-def _list(value: Any, kind: Any) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"must be a list, got {value!r}")
-    return tuple(_converter.structure(item, kind.__args__[0]) for item in value)
-
-
-def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook_factory(attrs.has, lambda cls: _table(cls, converter))
-    converter.register_structure_hook_func(
-        lambda kind: getattr(kind, "__origin__", None) is tuple, _list
-    )
-    converter.register_structure_hook(int, _strict(int, "a whole number"))
-    converter.register_structure_hook(float, _strict(float, "a number", int))
-    converter.register_structure_hook(bool, _strict(bool, "true or false"))
-    converter.register_structure_hook(str, _strict(str, "a string"))
-    return converter
-
-
-_converter = _make_converter()
-
-
-def _explain(error: BaseException, path: list[str]) -> str:
-    """The first thing that is wrong, with the dotted key where it is."""
-    if isinstance(error, ClassValidationError | IterableValidationError):
-        first = error.exceptions[0]
-        notes = [getattr(note, "name", None) for note in getattr(first, "__notes__", [])]
-        return _explain(first, path + [str(name) for name in notes if name])
-    if isinstance(error, ForbiddenExtraKeysError):
-        key = sorted(error.extra_fields)[0]
-        return unknown_key(key, [f.name for f in attrs.fields(error.cl)], path)
-    message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if path and message.startswith(f"{path[-1]} "):
-        path = path[:-1]
-    if message.startswith("must ") or not path:
-        return f"{'.'.join(path)} {message}".strip()
-    return f"{'.'.join(path)}.{message}" if " must " in message else f"{'.'.join(path)}: {message}"
-
-
-def unknown_key(key: str, known: Iterable[str], path: list[str]) -> str:
-    """The refusal of a key, with the nearest valid one."""
-    names = list(known)
-    near = difflib.get_close_matches(key, names, 1)
-    dotted = ".".join([*path, key])
-    return f"unknown key {dotted!r}" + (
-        f"; did you mean {'.'.join([*path, near[0]])!r}?"
-        if near
-        else f"; known: {', '.join(names)}"
-    )

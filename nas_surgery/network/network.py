@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -67,7 +68,7 @@ class Network:
             layers.append(Flatten())
         sizes = [int(np.prod(shape)), *hidden, outputs]
         _check_sizes(sizes)
-        for i, (fan_in, units) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (fan_in, units) in enumerate(pairwise(sizes)):
             kernel = INITIALIZERS[initializer](keyed_generator(seed, "init", i), fan_in, units)
             layers.append(Dense(kernel.astype(dtype), np.zeros(units, dtype)))
             if i < len(hidden):

@@ -89,7 +89,8 @@ class Journal:
 
     def cut(self) -> None:
         """Give up the records that were not come to; the whole journal stays beside the new one."""
-        assert self._path is not None and self._file is not None, "only a journal on disk is cut"
+        assert self._path is not None, "only a journal on disk is cut"
+        assert self._file is not None
         self._file.close()
         self._path.replace(self._path.with_name("journal-before-changes.jsonl"))
         self._recorded = []

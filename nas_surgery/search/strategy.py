@@ -37,7 +37,7 @@ class Setting:
     operations: Operations
     score: Score
     score_name: str = "paper"
-    limits: Limits = Limits()
+    limits: Limits = attrs.Factory(Limits)
     target_accuracy: float | None = None
     report: Callable[[str, BaseException], None] = raise_fault
 
