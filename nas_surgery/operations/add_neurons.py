@@ -12,14 +12,15 @@ from nas_surgery.surgery import (
     WidthMap,
     change_width,
     clone_map,
+    gradient_map,
     pair_map,
     split_map,
     zero_map,
 )
 from nas_surgery.validators import one_of, whole
 
-METHODS = ("pairs", "zero", "split", "clone")
-CENTRED = ("pairs", "zero")
+METHODS = ("pairs", "gradient", "zero", "split", "clone")
+CENTRED = ("pairs", "gradient", "zero")
 
 
 @attrs.frozen
@@ -27,7 +28,9 @@ class AddNeurons(Operation):
     """Add `count` units to the hidden linear layer at address `layer`.
 
     method "pairs" (default): new units, centred on the probe, each twice, with outgoing weights +v
-    and -v: exact for every activation, and both learn from the first step. "zero": new centred units
+    and -v: exact for every activation, and both learn from the first step. "gradient":
+    such pairs, of units picked from a random pool because their outputs on the probe correlate with
+    the gradient of the loss; it needs labels, and falls back to "pairs" without. "zero": new centred units
     with outgoing weights of zero; exact, and slow to learn. "split": each new unit copies an old one,
     and the copies share its outgoing weights unevenly, so that their gradients differ; exact.
     "clone" (the paper's): incoming weights and bias are halved and outgoing ones duplicated (with k
@@ -49,13 +52,18 @@ class AddNeurons(Operation):
         surgery = change_width(network, group, self._map(network, group, context))
         if self.method in CENTRED and context.probe is None:
             return surgery.noting("no probe to centre the new units on")
+        if self.method == "gradient" and context.labels is None:
+            return surgery.noting("no labels for a gradient, so plain pairs")
         return surgery
 
     def _map(self, network: Network, group: Group, context: Context) -> WidthMap:
         generator = context.generator()
+        probe, labels = context.probe, context.labels
+        if self.method == "gradient" and probe is not None and labels is not None:
+            return gradient_map(network, group, self.count, generator, probe, labels, context.loss)
         if self.method in CENTRED:
-            make = pair_map if self.method == "pairs" else zero_map
-            return make(network, group, self.count, generator, context.probe)
+            make = zero_map if self.method == "zero" else pair_map
+            return make(network, group, self.count, generator, probe)
         copy = split_map if self.method == "split" else clone_map
         return copy(group.size, self.count, generator)
 

@@ -19,12 +19,15 @@ from nas_surgery.validators import number
 class Context:
     """What an operation may use besides the network: keyed randomness, and a probe batch or None.
 
-    probe: (N, *input_shape) raw inputs.
+    probe: (N, *input_shape) raw inputs; labels: their classes (N,) or targets (N, outputs), or None;
+    loss: what training minimises.
     """
 
     seed: int = 0
     key: tuple[int, ...] = ()
     probe: Array | None = None
+    labels: Array | None = None
+    loss: str = "cross_entropy"
 
     def generator(self) -> np.random.Generator:
         """The generator that belongs to this one application."""
@@ -60,11 +63,18 @@ class Operation(ABC):
         return self.apply(network).network.macs
 
     def __call__(
-        self, network: Network, *, seed: int = 0, probe: ArrayLike | None = None
+        self,
+        network: Network,
+        *,
+        seed: int = 0,
+        probe: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        loss: str = "cross_entropy",
     ) -> Network:
-        """Apply to the network and return the edited one."""
-        batch = None if probe is None else np.asarray(probe)
-        return self.apply(network, Context(seed, probe=batch)).network
+        """Apply to the network and return the edited one; the arguments are those of Context."""
+        batch, targets = (None if a is None else np.asarray(a) for a in (probe, labels))
+        context = Context(seed, probe=batch, labels=targets, loss=loss)
+        return self.apply(network, context).network
 
     def to_json(self) -> dict[str, Any]:
         """Name and fields that are set, as JSON values."""

@@ -1,4 +1,4 @@
-"""Drop a hidden layer by multiplying its weights onto the next one (eqs. 11, 12).
+"""Drop a hidden layer and let the next one do its work (eqs. 11, 12).
 
 Schiessler, Aydin, Linka, Cyron: Neural network surgery, Neural Networks 144 (2021), section 3.1.
 """
@@ -10,31 +10,44 @@ import attrs
 from nas_surgery.analysis import Analysis, LayerAnalysis
 from nas_surgery.network import Network, linear_layer
 from nas_surgery.operations.base import Context, Operation, Proposal
-from nas_surgery.surgery import Surgery, merge_into_reader
-from nas_surgery.validators import whole
+from nas_surgery.surgery import Surgery, fit_into_reader, merge_into_reader
+from nas_surgery.validators import one_of, whole
+
+METHODS = ("activation", "product")
 
 
 @attrs.frozen
 class RemoveLayer(Operation):
     """Remove the hidden linear layer at address `layer` and its activation.
 
-    Exact where no activation stands between the layer and the next one; approximate otherwise.
+    method "activation" (default): the next layer becomes the ridge least squares, on the probe, from
+    the removed layer's inputs to what the next one put out. method "product" (the paper's): its
+    weights are multiplied onto the next one's. Both are the exact product where no activation stands
+    between; approximate otherwise. Without a probe "activation" falls back to "product", and the
+    promise says so.
     """
 
     name: ClassVar[str] = "remove_layer"
     retraining: ClassVar[int] = 10
 
     layer: int = attrs.field(validator=whole(0))
+    method: str = attrs.field(default=METHODS[0], validator=one_of(*METHODS))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
-        return merge_into_reader(network, self.group(network, self.layer))
+        group = self.group(network, self.layer)
+        product = merge_into_reader(network, group)
+        if self.method == "product" or product.promise.exact:
+            return product
+        if context.probe is None:
+            return product.noting("no probe, so by the product of weights")
+        return fit_into_reader(network, group, context.probe)
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:
-        """Score 1 if n_r = n_l, otherwise (n_r/n_l) · i/h."""
+        """Score 1 if n_r = n_l, otherwise (n_r/n_l) · i/h; the paper's method."""
         return [
             Proposal(
-                cls(layer.address),
+                cls(layer.address, "product"),
                 _score(layer),
                 f"layer {layer.index} of {layer.hidden_count},"
                 f" {layer.removable} of {layer.units} units are removable",

@@ -17,10 +17,10 @@ from nas_surgery.surgery import (
     Surgery,
     WidthMap,
     change_width,
+    fitted_promise,
     group_activation,
     group_activations,
     incoming_norms,
-    measured,
     retain,
     selection,
     singular_components,
@@ -28,7 +28,6 @@ from nas_surgery.surgery import (
 from nas_surgery.validators import one_of, optional, whole
 
 METHODS = ("activation", "svd", "magnitude")
-EXACT = 1e-10  # relative change of the readers' outputs that float64 cannot tell from none
 
 
 @attrs.frozen
@@ -114,10 +113,9 @@ def _by_weights(network: Network, group: Group) -> str:
 def _retained(network: Network, group: Group, keep: int, probe: Array) -> Surgery:
     found = retain(network, group, group_activations(network, group, probe), keep)
     surgery = change_width(network, group, found.change)
-    if found.error <= EXACT and not surgery.promise.exact:
-        promise = measured("on the probe the units that remain determine the others")
-        surgery = attrs.evolve(surgery, promise=promise)
-    return attrs.evolve(surgery, predicted=found.error)
+    if surgery.promise.exact:
+        return surgery
+    return attrs.evolve(surgery, promise=fitted_promise(found.error), predicted=found.error)
 
 
 def _largest(network: Network, group: Group, keep: int) -> Surgery:

@@ -12,16 +12,20 @@ from nas_surgery.analysis import Analysis
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Dense, Network, linear_layer
 from nas_surgery.operations.base import Context, Operation, Proposal
-from nas_surgery.surgery import Surgery, factor_layer
-from nas_surgery.validators import whole
+from nas_surgery.surgery import Surgery, factor_layer, factor_on_probe
+from nas_surgery.validators import one_of, whole
+
+METHODS = ("activation", "svd")
 
 
 @attrs.frozen
 class TruncatedSVD(Operation):
     """Replace the hidden linear layer at address `layer` by two, through `rank` channels.
 
-    Exact where the kernel has no more than `rank` singular values above rounding; otherwise the
-    closest such product in the Frobenius norm (Eckart-Young-Mirsky), and approximate.
+    Exact where the kernel has no more than `rank` singular values above rounding. Otherwise method
+    "activation" (default) gives the product that changes the layer's outputs on the probe least, and
+    "svd" (the paper's) the one closest in the Frobenius norm (Eckart-Young-Mirsky); both approximate.
+    Without a probe "activation" falls back to "svd", and the promise says so.
     """
 
     name: ClassVar[str] = "truncated_svd"
@@ -29,21 +33,29 @@ class TruncatedSVD(Operation):
 
     layer: int = attrs.field(validator=whole(0))
     rank: int = attrs.field(validator=whole(1))
+    method: str = attrs.field(default=METHODS[0], validator=one_of(*METHODS))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         self.target(network)
-        return factor_layer(network, self.layer, self.rank)
+        by_weights = factor_layer(network, self.layer, self.rank)
+        if self.method == "svd" or by_weights.promise.exact:
+            return by_weights
+        if context.probe is None:
+            return by_weights.noting("no probe, so by svd")
+        return factor_on_probe(network, self.layer, self.rank, context.probe)
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:
-        """Score n_r/n_l with rank n_l - n_r, never a rank that adds parameters."""
+        """Score n_r/n_l with rank n_l - n_r, never a rank that adds parameters; the paper's way."""
         proposals = []
         for layer in analysis.layers:
             dense = linear_layer(network.layers[layer.address])
             rank = layer.units - layer.removable
             if 1 <= rank <= min(dense.kernel.shape) and _parameter_change(dense, rank) <= 0:
                 reason = f"{layer.removable} of {layer.units} units are removable"
-                proposals.append(Proposal(cls(layer.address, rank), layer.redundancy, reason))
+                proposals.append(
+                    Proposal(cls(layer.address, rank, "svd"), layer.redundancy, reason)
+                )
         return proposals
 
     def parameters_after(self, network: Network) -> int:

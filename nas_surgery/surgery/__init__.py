@@ -17,8 +17,11 @@ from nas_surgery.surgery.exactness import (
     measured,
     proved,
 )
+from nas_surgery.surgery.fitting import factor_on_probe, fit_into_reader, fitted_promise
 from nas_surgery.surgery.fresh import centred_units, pair_map, zero_map
+from nas_surgery.surgery.gradient import output_gradient
 from nas_surgery.surgery.probe import group_activations, writer_inputs
+from nas_surgery.surgery.promising import gradient_map
 from nas_surgery.surgery.result import Surgery, origins
 from nas_surgery.surgery.retention import Retention, incoming_norms, outgoing_norms, retain
 from nas_surgery.surgery.ridge import Fit, ridge
@@ -49,6 +52,10 @@ __all__ = [
     "dead_units",
     "exact_activation",
     "factor_layer",
+    "factor_on_probe",
+    "fit_into_reader",
+    "fitted_promise",
+    "gradient_map",
     "group_activation",
     "group_activations",
     "incoming_norms",
@@ -58,6 +65,7 @@ __all__ = [
     "merge_into_reader",
     "origins",
     "outgoing_norms",
+    "output_gradient",
     "padded_identity",
     "pair_map",
     "proved",

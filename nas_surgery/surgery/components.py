@@ -15,6 +15,12 @@ class Components:
     values: Array
     right: Array
 
+    @property
+    def rank(self) -> int:
+        """Number of singular values above rounding."""
+        floor = np.finfo(np.float64).eps * 100 * self.values.max(initial=0.0)
+        return int(np.sum(self.values > floor))
+
     def share_lost(self, rank: int) -> float:
         """Norm of the singular values beyond the first `rank` ÷ norm of all."""
         total = float(linalg.norm(self.values))

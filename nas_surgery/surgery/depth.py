@@ -1,5 +1,7 @@
 """Depth surgery: insert an identity, merge a linear layer into its reader, factor one layer in two."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from nas_surgery.network import (
@@ -46,14 +48,23 @@ def merge_into_reader(network: Network, group: Group) -> Surgery:
     writer = linear_layer(network.layers[group.writers[0]])
     decode = writer.kernel.astype(np.float64)
     offset = None if writer.bias is None else writer.bias.astype(np.float64)
+    readers = {
+        reader.address: read(network.layers[reader.address], decode, offset, reader.positions)
+        for reader in group.readers
+    }
+    return bypass(network, group, readers, _merge_promise(group_activation(network, group)))
+
+
+def bypass(
+    network: Network, group: Group, readers: Mapping[int, Layer], promise: Promise
+) -> Surgery:
+    """Drop the writer and what is elementwise behind it; the given readers take its inputs instead."""
     changes: dict[int, tuple[Layer, ...]] = {group.writers[0]: ()}
     for address in group.passers:
         layer = network.layers[address]
         changes[address] = (layer,) if isinstance(layer, Flatten) else ()
-    for reader in group.readers:
-        layer = network.layers[reader.address]
-        changes[reader.address] = (read(layer, decode, offset, reader.positions),)
-    return Surgery(network.replace(changes), _merge_promise(group_activation(network, group)))
+    changes.update({address: (layer,) for address, layer in readers.items()})
+    return Surgery(network.replace(changes), promise, 0.0 if promise.exact else None)
 
 
 def factor_layer(network: Network, address: int, rank: int) -> Surgery:
@@ -63,10 +74,10 @@ def factor_layer(network: Network, address: int, rank: int) -> Surgery:
     first = own(np.ascontiguousarray(parts.left[:, :rank] * parts.values[:rank], network.dtype))
     second = own(np.ascontiguousarray(parts.right[:, :rank].T, network.dtype))
     edited = network.replace({address: (Dense(first), Dense(second, layer.bias))})
-    lost = parts.values[rank:]
-    full_rank = lost.size == 0 or lost[0] <= np.finfo(np.float64).eps * 100 * parts.values[0]
-    promise = proved("no component is lost") if full_rank else approximate("components are lost")
-    return Surgery(edited, promise)
+    promise = proved("no component is lost")
+    if parts.rank > rank:
+        promise = approximate("components are lost")
+    return Surgery(edited, promise, parts.share_lost(rank))
 
 
 def _last_elementwise(network: Network, group: Group) -> int:

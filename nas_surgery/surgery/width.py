@@ -72,7 +72,8 @@ def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
         layer = network.layers[reader.address]
         edited = read(layer, change.decode, change.offset, reader.positions, added)
         replaced[reader.address] = (edited,)
-    return Surgery(network.replace(replaced), promise_of(network, group, change))
+    promise = promise_of(network, group, change)
+    return Surgery(network.replace(replaced), promise, 0.0 if promise.exact else None)
 
 
 def write(layer: Layer, encode: Matrix, fresh: Fresh | None = None) -> Layer:

@@ -35,9 +35,10 @@ def arguments(draw, name, network):
     if name == "revive":
         return {"layer": layer}
     if name == "remove_layer":
-        return {"layer": layer}
+        return {"layer": layer, "method": draw(st.sampled_from(["activation", "product"]))}
     if name == "truncated_svd":
-        return {"layer": layer, "rank": draw(st.integers(1, min(kernel.shape)))}
+        method = draw(st.sampled_from(["activation", "svd"]))
+        return {"layer": layer, "rank": draw(st.integers(1, min(kernel.shape))), "method": method}
     return None
 
 

@@ -77,16 +77,22 @@ def test_the_last_unit_is_never_proposed_for_removal():
 
 def test_removing_a_layer_scores_redundancy_by_depth_or_one():
     """(n_r/n_l) · i/h; 1 where every unit is removable, wherever the layer stands."""
-    assert proposals(RemoveLayer, *HIDDEN) == [(RemoveLayer(0), 0.125), (RemoveLayer(2), 1.0)]
+    assert proposals(RemoveLayer, *HIDDEN) == [
+        (RemoveLayer(0, "product"), 0.125),
+        (RemoveLayer(2, "product"), 1.0),
+    ]
     first = layer(4, 4, 4), layer(4, 4, 1), layer(4, 3, 0)
-    assert proposals(RemoveLayer, *first) == [(RemoveLayer(0), 1.0), (RemoveLayer(2), 0.25)]
+    assert proposals(RemoveLayer, *first) == [
+        (RemoveLayer(0, "product"), 1.0),
+        (RemoveLayer(2, "product"), 0.25),
+    ]
 
 
 def test_factoring_scores_what_is_redundant():
     """n_r/n_l at rank n_l - n_r; never rank 0, nor a rank that adds parameters."""
     redundant = layer(8, 8, 5), layer(8, 8, 3), layer(8, 8, 8), layer(8, 3, 0)
     # rank 3 of 8: 3 · 16 = 48 ≤ 64 parameters; rank 5: 80 > 64; rank 0 is nothing
-    assert proposals(TruncatedSVD, *redundant) == [(TruncatedSVD(0, 3), 0.625)]
+    assert proposals(TruncatedSVD, *redundant) == [(TruncatedSVD(0, 3, "svd"), 0.625)]
 
 
 def test_reasons_name_the_figures():

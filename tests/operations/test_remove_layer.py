@@ -28,7 +28,7 @@ def test_a_linear_layer_goes_exactly():
 
 def test_dropping_an_activation_is_approximate():
     """The promise names it."""
-    surgery = RemoveLayer(0).apply(build(4, 5, "gelu", 3))
+    surgery = RemoveLayer(0, "product").apply(build(4, 5, "gelu", 3))
     assert not surgery.promise.exact
     assert surgery.promise.reason == "the gelu between is dropped"
 

@@ -1,0 +1,82 @@
+"""Depth surgery that is fitted to a probe: what a removed or factored layer did is kept where it matters."""
+
+import attrs
+import numpy as np
+from scipy import linalg
+
+from nas_surgery.network import Array, Dense, Group, Network, Reader, linear_layer, own
+from nas_surgery.surgery.depth import bypass
+from nas_surgery.surgery.exactness import Promise, approximate, measured
+from nas_surgery.surgery.probe import rows_before, writer_inputs
+from nas_surgery.surgery.result import Surgery
+from nas_surgery.surgery.ridge import ridge
+
+EXACT = 1e-10  # relative change on the probe that float64 cannot tell from none
+
+
+def fit_into_reader(network: Network, group: Group, probe: Array) -> Surgery:
+    """Drop the writer and its activation; ridge least squares from its inputs to the readers' outputs."""
+    fits = [_fitted_reader(network, group, reader, probe) for reader in group.readers]
+    readers = {reader.address: fit[0] for reader, fit in zip(group.readers, fits, strict=True)}
+    error = max(error for _, error in fits)
+    surgery = bypass(network, group, readers, fitted_promise(error))
+    return attrs.evolve(surgery, predicted=error)
+
+
+def factor_on_probe(network: Network, address: int, rank: int, probe: Array) -> Surgery:
+    """Two linear layers in place of one: U = W Q (in, r), then Qᵀ (r, out).
+
+    Q holds the leading principal directions of the outputs x W on the probe, so that of all products
+    of this rank U Qᵀ changes them least (the SVD of W whitened by the inputs' covariance gives the
+    same product). What the mean input loses goes into the bias, if there is one.
+    """
+    layer = linear_layer(network.layers[address])
+    kernel = layer.kernel.astype(np.float64)
+    outputs = writer_inputs(network, address, probe) @ kernel
+    mean = outputs.mean(axis=0) if layer.bias is not None else np.zeros(layer.units)
+    values, directions = principal_directions(outputs - mean)
+    directions = directions[:, :rank]
+    bias = None
+    if layer.bias is not None:
+        bias = layer.bias.astype(np.float64) + mean - (mean @ directions) @ directions.T
+        outputs = outputs + layer.bias
+    first, second = _dense(network, kernel @ directions), _dense(network, directions.T, bias)
+    size = float(linalg.norm(outputs))
+    error = float(linalg.norm(values[rank:])) / size if size else 0.0
+    edited = network.replace({address: (first, second)})
+    return Surgery(edited, fitted_promise(error), error)
+
+
+def principal_directions(rows: Array) -> tuple[Array, Array]:
+    """Singular values of rows (N, n), largest first, and all n right singular vectors as columns."""
+    triangle = linalg.qr(rows, mode="r")[0][: rows.shape[1]]  # spares the large left factor
+    values, directions_t = linalg.svd(triangle, full_matrices=True)[1:]
+    return values, directions_t.T
+
+
+def fitted_promise(error: float) -> Promise:
+    """The promise for an edit that leaves this relative error on the probe."""
+    if error <= EXACT:
+        return measured("nothing that the probe reaches is lost")
+    return approximate("fitted to the probe")
+
+
+def _fitted_reader(
+    network: Network, group: Group, reader: Reader, probe: Array
+) -> tuple[Dense, float]:
+    """The reader on the writer's inputs, and the relative error to be expected of its outputs."""
+    writer = linear_layer(network.layers[group.writers[0]])
+    old = linear_layer(network.layers[reader.address])
+    x = rows_before(network, group.writers[0], probe, reader.positions * writer.fan_in)
+    z = rows_before(network, reader.address + 1, probe, old.units)
+    biased = old.bias is not None or (writer.bias is not None and bool(writer.bias.any()))
+    fit = ridge(x, z, biased)
+    lost = float(linalg.norm(x @ fit.weights + fit.offset - z)) * fit.inflation
+    size = float(linalg.norm(z))
+    new = _dense(network, fit.weights, fit.offset if biased else None)
+    return new, lost / size if size else 0.0
+
+
+def _dense(network: Network, kernel: Array, bias: Array | None = None) -> Dense:
+    held = None if bias is None else own(np.ascontiguousarray(bias, network.dtype))
+    return Dense(own(np.ascontiguousarray(kernel, network.dtype)), held)

@@ -1,0 +1,80 @@
+"""New units that are picked because the loss already asks for them."""
+
+import numpy as np
+
+from nas_surgery.network import ACTIVATIONS, Array, Group, Network, linear_layer
+from nas_surgery.surgery.depth import group_activation
+from nas_surgery.surgery.fresh import centred_units, doubled, pair_outgoing, pair_scale
+from nas_surgery.surgery.gradient import output_gradient
+from nas_surgery.surgery.probe import writer_inputs
+from nas_surgery.surgery.width import Fresh, WidthMap, padded_identity
+
+POOL = 1000  # random units to pick from, or this many times the pairs wanted where that is more:
+POOL_FACTOR = 4
+
+
+def gradient_map(
+    network: Network,
+    group: Group,
+    count: int,
+    generator: np.random.Generator,
+    probe: Array,
+    labels: Array,
+    loss: str,
+) -> WidthMap:
+    """± pairs like those of `pair_map`, of units picked from a random pool.
+
+    The first unit is the one whose output on the probe is closest to a direction in which the loss
+    would fall, the next the one closest to what the first leaves, and so on: matching pursuit
+    of the gradient δ at the reader's outputs.
+    """
+    wanted = -(-count // 2)
+    size = max(POOL, POOL_FACTOR * wanted)
+    pool = centred_units(network, group, size, generator, probe)
+    picked = pursuit(
+        _outputs(network, group, pool, probe),
+        _gradient(network, group, probe, labels, loss),
+        wanted,
+    )
+    fresh = tuple(
+        doubled(Fresh(units.kernel[..., picked], units.bias[picked]), count) for units in pool
+    )
+    identity = padded_identity(group.size, count)
+    scale = pair_scale(network, group, probe)
+    outgoing = pair_outgoing(network, group, count, generator, scale)
+    return WidthMap(identity, identity.T, None, fresh, outgoing)
+
+
+def pursuit(units: Array, gradient: Array, count: int) -> Array:
+    """Indices of `count` columns of units (rows, pool) that explain gradient (rows, outputs), best first."""
+    norms = np.linalg.norm(units, axis=0)
+    normed = np.divide(units, norms, where=norms > 0, out=np.zeros_like(units))
+    correlation = normed.T @ gradient
+    left = np.ones(units.shape[1], bool)
+    picked = []
+    for _ in range(count):
+        strength = np.where(left, np.sum(correlation**2, axis=1), -1.0)
+        best = int(np.argmax(strength))
+        picked.append(best)
+        left[best] = False
+        correlation -= np.outer(normed.T @ normed[:, best], correlation[best])
+    return np.array(picked)
+
+
+def _outputs(network: Network, group: Group, pool: tuple[Fresh, ...], probe: Array) -> Array:
+    """What the units would put out, (rows, pool)."""
+    before: Array = np.zeros(1)
+    for address, units in zip(group.writers, pool, strict=True):
+        before = before + writer_inputs(network, address, probe) @ units.kernel + units.bias
+    return ACTIVATIONS[group_activation(network, group)].value(before)
+
+
+def _gradient(network: Network, group: Group, probe: Array, labels: Array, loss: str) -> Array:
+    """δ at the outputs of the first reader, a row for each of the probe's samples and positions.
+
+    Where a Flatten lies between, each position of a sample has the gradient of its whole sample.
+    """
+    reader = group.readers[0]
+    gradient = output_gradient(network, reader.address, probe, labels, loss)
+    units = linear_layer(network.layers[reader.address]).units
+    return np.repeat(gradient.reshape(-1, units), reader.positions, axis=0)
