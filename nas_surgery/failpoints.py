@@ -26,8 +26,14 @@ NAMES = (
     "export.finished",
 )
 
-_armed, _, _passage = os.environ.get("NAS_SURGERY_FAILPOINT", "").partition(":")
-_left = int(_passage or 1)
+_armed, _left = "", 0
+
+
+def arm(text: str) -> None:
+    """Set the point (`NAME` or `NAME:PASSAGE`) at which this process kills itself; "" for none."""
+    global _armed, _left
+    _armed, _, passage = text.partition(":")
+    _left = int(passage or 1)
 
 
 def failpoint(name: str) -> None:
@@ -46,3 +52,6 @@ def _die() -> None:
     _left -= 1
     if _left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get("NAS_SURGERY_FAILPOINT", ""))

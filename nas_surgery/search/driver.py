@@ -64,6 +64,8 @@ class Driver:
         self._cost = Cost()
         self._faults: list[dict[str, str]] = []
         self._failures = 0
+        self._kept: set[int] = set()
+        self._announced: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -91,13 +93,14 @@ class Driver:
 
     def beside(self, job: Job) -> Outcome:
         """One job beside the search, such as the baseline: not part of its cost."""
-        recorded = self._recorded([job])
-        if recorded:
-            return recorded[0]
-        with self.interrupts.allowed():
-            (outcome,) = self.executor.run([job], {}, self._job_started)
-        self._record(job, outcome)
-        return outcome
+        outcomes = self._recorded([job])
+        if not outcomes:
+            with self.interrupts.allowed():
+                (outcome,) = self.executor.run([job], {}, self._job_started)
+            outcomes = [self._record(job, outcome)]
+        self._jobs[job.id], self._outcomes[job.id] = job, outcomes[0]
+        self._keep({*self._kept, job.id})
+        return outcomes[0]
 
     def network(self, job: int) -> Network:
         """The trained network of a job."""
@@ -130,6 +133,8 @@ class Driver:
         """The outcomes of a round's jobs; fewer return if time is up."""
         self._write_decision(current)
         outcomes = [self._count(job, o) for job, o in self._replay(current.jobs)]
+        if outcomes and not self.journal.replaying:
+            failpoint("resume.replayed")
         left = current.jobs[len(outcomes) :]
         if not left or (self._time_is_up() and current.best is not None):
             return outcomes
@@ -147,16 +152,21 @@ class Driver:
         decision = {**current.decision, "best": current.best}
         if self._faults:
             decision["faults"], self._faults = self._faults, []
-        if not self.journal.replaying:
-            front = (outcome.job for outcome in self._front.outcomes)
-            known = {*current.live, *front, *([] if current.best is None else [current.best])}
-            self.states.keep(known)
-            for job, outcome in self._outcomes.items():
-                if job not in known:
-                    self._outcomes[job] = attrs.evolve(outcome, topology=None, proposals=())
-            self.journal.sync()
+        front = (outcome.job for outcome in self._front.outcomes)
+        self._keep({*current.live, *front, *([] if current.best is None else [current.best])})
         self.journal.write("decision", **decision)
         self.tell("decision", decision)
+
+    def _keep(self, jobs: set[int]) -> None:
+        """Write the weights of these jobs, and forget all others; in a replay that was done before."""
+        self._kept = jobs
+        if self.journal.replaying:
+            return
+        self.states.keep(jobs)
+        for job, outcome in self._outcomes.items():
+            if job not in jobs:
+                self._outcomes[job] = attrs.evolve(outcome, topology=None, proposals=())
+        self.journal.sync()
 
     def _replay(self, jobs: Sequence[Job]) -> list[tuple[Job, Outcome]]:
         return list(zip(jobs, self._recorded(jobs), strict=False))
@@ -176,8 +186,6 @@ class Driver:
             outcomes.append(Outcome.from_json(record, self.preparation.operations))
             self.states.know(job.id, outcomes[-1].digest)
         return outcomes
-
-    _announced: int | None = None
 
     def _record(self, job: Job, outcome: Outcome) -> Outcome:
         """Write down what became of a job, and take its weights."""

@@ -1,0 +1,104 @@
+"""Complete small runs in processes of their own, to be killed, starved and damaged.
+
+The processes are forked from a server that has imported the package, so that one costs milliseconds.
+"""
+
+import filecmp
+import sys
+import traceback
+from collections.abc import Callable
+from io import StringIO
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+RESULTS = ("journal.jsonl", "winner.onnx", "winner.safetensors")
+PRELOADED = ["nas_surgery.runner", "nas_surgery.cli", "sklearn.datasets", "onnx", "onnxruntime"]
+
+
+@attrs.frozen
+class Ended:
+    """How a process ended: exit code (negative: killed by that signal) and what it printed."""
+
+    code: int
+    error: str
+
+
+class CommandProcess:
+    """`nas-surgery ARGUMENTS` in a process of its own.
+
+    failpoint: name of the point at which it kills itself. before: a function that it calls first,
+    such as one that sets a resource limit.
+    """
+
+    def __init__(
+        self,
+        arguments: list[str],
+        failpoint: str = "",
+        before: Callable[[], Any] | None = None,
+        preload: tuple[str, ...] = (),
+    ) -> None:
+        context = get_context("forkserver")
+        context.set_forkserver_preload([*PRELOADED, *preload])
+        self._said: SimpleQueue[str] = context.SimpleQueue()
+        self.process: ForkServerProcess = context.Process(
+            target=_main, args=(arguments, failpoint, before, self._said)
+        )
+        self.process.start()
+
+    def wait(self, seconds: float = 120) -> Ended:
+        """How it ended; RuntimeError if it takes longer."""
+        self.process.join(seconds)
+        if self.process.exitcode is None:
+            self.process.kill()
+            raise RuntimeError(f"still running after {seconds} s")
+        said = "" if self._said.empty() else self._said.get()
+        return Ended(self.process.exitcode, said)
+
+
+def finish(arguments: list[str], **options: Any) -> Ended:
+    """Run a command to its end."""
+    return CommandProcess(arguments, **options).wait()
+
+
+def next_command(spec: Path, directory: Path) -> list[str]:
+    """What a user types after a kill: resume, or run where not even the spec was written."""
+    if (directory / "spec.toml").exists():
+        return ["resume", str(directory)]
+    return ["run", str(spec), "--out", str(directory)]
+
+
+def same_results(a: Path, b: Path) -> bool:
+    """Whether two run directories hold the same journal and the same winner, byte for byte."""
+    return all(filecmp.cmp(a / name, b / name, shallow=False) for name in RESULTS)
+
+
+def leftovers(directory: Path) -> list[Path]:
+    """Temporary files that a killed process left."""
+    return list(directory.rglob(".nas-surgery-*"))
+
+
+def _main(
+    arguments: list[str],
+    failpoint: str,
+    before: Callable[[], Any] | None,
+    said: "SimpleQueue[str]",
+) -> None:
+    import nas_surgery.failpoints as failpoints
+    from nas_surgery.cli import main
+
+    failpoints.arm(failpoint)
+    if before is not None:
+        before()
+    sys.stdout, sys.stderr = StringIO(), StringIO()
+    try:
+        main(arguments, prog_name="nas-surgery")
+    except Exception:
+        traceback.print_exc()
+        raise
+    finally:
+        said.put(sys.stderr.getvalue())
