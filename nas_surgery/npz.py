@@ -38,6 +38,7 @@ _DAMAGE = (
     tokenize.TokenError,
     ArithmeticError,
     EOFError,
+    LookupError,
     RuntimeError,
     SyntaxError,
     TypeError,
@@ -90,6 +91,8 @@ class _Bounded(io.RawIOBase):
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        if whence == 0 and not 0 <= offset <= self._size:
+            raise zipfile.BadZipFile(f"byte {offset:,} is not in the file")
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:

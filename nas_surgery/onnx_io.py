@@ -15,10 +15,9 @@ from nas_surgery.errors import ModelFileError, NetworkError
 from nas_surgery.network import Activation, Array, Dense, Flatten, Layer, Network, Normalize
 from nas_surgery.network.activations import LEAKY_SLOPE
 from nas_surgery.network.network import array_name
-from nas_surgery.network.regular_file import read_regular, size_limit
 from nas_surgery.network.storage import METADATA_KEY, described, from_description, named_arrays
 from nas_surgery.network.strict_json import strict_json
-from nas_surgery.onnx_reading import MAX_BYTES, check_foreign, read_export
+from nas_surgery.onnx_reading import check_foreign, read_export, read_model
 
 OPSET = 21
 IR_VERSION = 10
@@ -111,7 +110,7 @@ def read_onnx(path: Path) -> Network:
     harmless. Any other is compared with that in a process of its own.
     """
     try:
-        content = read_regular(path, min(size_limit(), MAX_BYTES))
+        content = read_model(path)
         held = read_export(content)
         network = from_description(held.description, held.arrays)
         expected = export_onnx(network, held.metadata)
@@ -127,7 +126,7 @@ def read_metadata(source: bytes | Path) -> dict[str, Any]:
     if isinstance(source, bytes):
         return read_export(source).metadata
     try:
-        return read_export(read_regular(source, min(size_limit(), MAX_BYTES))).metadata
+        return read_export(read_model(source)).metadata
     except ModelFileError as error:
         raise ModelFileError(f"{source}: {error}") from None
 

@@ -19,11 +19,13 @@ import numpy as np
 from nas_surgery import onnx_check
 from nas_surgery.errors import ModelFileError
 from nas_surgery.network import Array, own
+from nas_surgery.network.regular_file import open_regular, read_exactly, size_limit
 from nas_surgery.network.storage import METADATA_KEY
 from nas_surgery.network.strict_json import strict_json
 from nas_surgery.protobuf_wire import Message, Value, read_message, varints
 
 MAX_BYTES = 2**31 - 1  # of any protocol buffer
+START = b"\x08"  # of field 1, the IR version
 MAX_AXES = 32
 SECONDS = 60.0  # for the check of a foreign file
 
@@ -61,6 +63,15 @@ class Export:
     description: str
     metadata: dict[str, Any]
     arrays: dict[str, Array]
+
+
+def read_model(path: Path) -> bytes:
+    """The content of a file that may be a model; ModelFileError, without the path, if it is not."""
+    with open_regular(path, min(size_limit(), MAX_BYTES)) as (file, size):
+        start = file.read(1)
+        if start != START:
+            raise ModelFileError("not a readable ONNX file: it does not start with its version")
+        return start + read_exactly(file, size - 1)
 
 
 def read_export(content: bytes) -> Export:
@@ -108,9 +119,12 @@ def check_foreign(content: bytes, expected: bytes, seconds: float = SECONDS) -> 
         raise ModelFileError(f"the check of it was ended by signal {-done.returncode}")
     if done.returncode > 0:
         raise ModelFileError(f"the check of it failed with exit status {done.returncode}")
-    reason = json.loads(done.stdout)
+    try:
+        reason = json.loads(done.stdout)
+    except ValueError:
+        raise ModelFileError("the check of it gave no answer") from None
     if reason is not None:
-        raise ModelFileError(reason)
+        raise ModelFileError(str(reason))
 
 
 def _bytes(value: Value | bytes, name: str) -> memoryview:
@@ -156,7 +170,7 @@ def _initializer(data: memoryview) -> tuple[str, Array]:
         raise ModelFileError(f"{name}: data type {kind!r} is neither float nor double")
     dtype, shape = _DTYPES[kind], [n for value in fields.get(1, []) for n in varints(value)]
     if len(shape) > MAX_AXES or any(n >= 2**63 for n in shape):
-        raise ModelFileError(f"{name}: {len(shape)} numbers of which some are below 0 are no shape")
+        raise ModelFileError(f"{name}: a shape has at most {MAX_AXES} axes and none below 0")
     raw = _bytes(fields.get(9, [b""])[0], name)
     if prod(shape) * dtype.itemsize != len(raw):
         raise ModelFileError(f"{name}: shape {shape} does not fit {len(raw):,} bytes of raw_data")

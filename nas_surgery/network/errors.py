@@ -1,6 +1,7 @@
 """The one family of errors that a user of the package has to know."""
 
 MAX_MESSAGE = 1000
+TAIL = 300
 
 
 class NasSurgeryError(Exception):
@@ -26,6 +27,10 @@ class ModelFileError(NasSurgeryError):
 
 def one_line(text: str) -> str:
     """`text` in one line of at most MAX_MESSAGE printable characters; others are escaped."""
-    line = " ".join(text[: 4 * MAX_MESSAGE].split())
+    if len(text) > 4 * MAX_MESSAGE:
+        text = f"{text[: 2 * MAX_MESSAGE]}…{text[-2 * MAX_MESSAGE :]}"
+    line = " ".join(text.split())
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    return shown if len(shown) <= MAX_MESSAGE else f"{shown[: MAX_MESSAGE - 1]}…"
+    if len(shown) <= MAX_MESSAGE:
+        return shown
+    return f"{shown[: MAX_MESSAGE - TAIL - 1]}…{shown[-TAIL:]}"
