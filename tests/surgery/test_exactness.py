@@ -132,6 +132,13 @@ def test_unused_directions_of_a_linear_layer_may_go(bias):
         assert error > 1e-3
 
 
+def test_an_offset_that_nothing_calls_for_is_approximate():
+    """Keeping every channel and adding a constant to one is no identity."""
+    promise, error = edit(build(4, 5, "relu", 3), WidthMap(np.eye(5), np.eye(5), np.eye(5)[0]))
+    assert promise == approximate("channels are lost")
+    assert error > 1e-3
+
+
 def test_used_directions_may_not_go():
     """One dimension less than the rank loses something, and says so."""
     network = build(4, 5, 3)
