@@ -3,6 +3,7 @@
 from nas_surgery.operations.add_layer import AddLayer
 from nas_surgery.operations.add_neurons import AddNeurons
 from nas_surgery.operations.base import Context, Operation, Proposal
+from nas_surgery.operations.fold_input_centring import FoldInputCentring
 from nas_surgery.operations.identity import Identity
 from nas_surgery.operations.remove_layer import RemoveLayer
 from nas_surgery.operations.remove_neurons import RemoveNeurons
@@ -19,6 +20,7 @@ OPERATIONS: dict[str, type[Operation]] = {
         RemoveLayer,
         TruncatedSVD,
         Revive,
+        FoldInputCentring,
     )
 }
 
@@ -27,6 +29,7 @@ __all__ = [
     "AddLayer",
     "AddNeurons",
     "Context",
+    "FoldInputCentring",
     "Identity",
     "Operation",
     "Proposal",

@@ -1,5 +1,6 @@
 """The mathematics of surgery, for any operation: channel maps, depth changes, and proofs of exactness."""
 
+from nas_surgery.surgery.centring import centre_inputs, first_linear, fold_centring
 from nas_surgery.surgery.components import Components, singular_components
 from nas_surgery.surgery.copies import clone_map, split_map
 from nas_surgery.surgery.depth import (
@@ -46,6 +47,7 @@ __all__ = [
     "Surgery",
     "WidthMap",
     "approximate",
+    "centre_inputs",
     "centred_units",
     "change_width",
     "clone_map",
@@ -53,8 +55,10 @@ __all__ = [
     "exact_activation",
     "factor_layer",
     "factor_on_probe",
+    "first_linear",
     "fit_into_reader",
     "fitted_promise",
+    "fold_centring",
     "gradient_map",
     "group_activation",
     "group_activations",

@@ -1,0 +1,58 @@
+"""Moving a constant between the inputs and the first bias: x W + b = (x - m) W + (b + m W)."""
+
+import attrs
+import numpy as np
+
+from nas_surgery.errors import OperationError
+from nas_surgery.network import Array, Layer, Network, Normalize, linear_layer, own
+
+
+def centre_inputs(network: Network, mean: Array) -> Network:
+    """A Normalize that subtracts `mean` (in,) before the first linear layer, whose bias gives it back."""
+    first = first_linear(network)
+    shift = own(np.asarray(mean, network.dtype))
+    added = Normalize(shift, own(np.ones(shift.shape, network.dtype)))
+    return network.replace({first: (added, _shifted(network, first, shift))})
+
+
+def fold_centring(network: Network) -> Network:
+    """Every Normalize without its mean, which the first bias takes over; one that then does nothing goes."""
+    first = first_linear(network)
+    changes: dict[int, tuple[Layer, ...]] = {}
+    for address, layer in enumerate(network.layers):
+        if isinstance(layer, Normalize):
+            zeros = own(np.zeros(layer.mean.shape, network.dtype))
+            changes[address] = (
+                () if np.all(layer.scale == 1) else (attrs.evolve(layer, mean=zeros),)
+            )
+    changes[first] = (_shifted(network, first, _input_at_zero(network, first)),)
+    return network.replace(changes)
+
+
+def first_linear(network: Network) -> int:
+    """Address of the first linear layer; OperationError if something other than preprocessing precedes it."""
+    address = next(i for i, layer in enumerate(network.layers) if layer.trainable)
+    if any(layer.kind not in ("normalize", "flatten") for layer in network.layers[:address]):
+        raise OperationError("the inputs pass other layers before the first linear one")
+    return address
+
+
+def _input_at_zero(network: Network, first: int) -> Array:
+    """What the first linear layer reads where the raw input is zero, (in,)."""
+    width = linear_layer(network.layers[first]).fan_in
+    wide = network.astype(np.float64)
+    rows = wide.forward(np.zeros((1, *network.input_shape)), stop=first).reshape(-1, width)
+    if np.any(rows != rows[0]):
+        raise OperationError(
+            "the inputs' mean differs between positions that share the first layer"
+        )
+    at_zero: Array = rows[0]
+    return at_zero
+
+
+def _shifted(network: Network, first: int, mean: Array) -> Layer:
+    layer = linear_layer(network.layers[first])
+    bias = mean.astype(np.float64) @ layer.kernel.astype(np.float64)
+    if layer.bias is not None:
+        bias = bias + layer.bias
+    return attrs.evolve(layer, bias=own(np.ascontiguousarray(bias, network.dtype)))
