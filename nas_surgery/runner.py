@@ -23,7 +23,7 @@ from nas_surgery.search.driver import Driver, Observer, SearchResult
 from nas_surgery.search.executors import Executor, LocalExecutor
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
 from nas_surgery.search.jobs import Job
-from nas_surgery.search.journal import Journal, JournalMismatchError, plain
+from nas_surgery.search.journal import Journal, plain
 from nas_surgery.search.processes import ProcessExecutor, WorkerPlan
 from nas_surgery.search.states import StateStore, digest, state_to_bytes
 from nas_surgery.search.workbench import Workbench
@@ -152,18 +152,9 @@ class _Run:
 
     def carry_out(self, allow_changes: bool) -> Result:
         """From the header to the files of the winner."""
-        changes = self._write_header(allow_changes)
+        self._write_header(allow_changes)
         failpoint("run.header")
-        try:
-            found = self.driver.search()
-        except JournalMismatchError:
-            if not changes:
-                raise
-            self.journal.cut()
-            raise RunError(
-                "the changes lead to other decisions: the old journal was set aside, and resuming"
-                " again makes the rest anew"
-            ) from None
+        found = self.driver.search()
         baseline = None
         if found.signum is None and self.made.spec.run.baseline:
             baseline = self._baseline()
@@ -176,16 +167,12 @@ class _Run:
             raise stop
         return result
 
-    def _write_header(self, allow_changes: bool) -> list[str]:
+    def _write_header(self, allow_changes: bool) -> None:
         """Write down what the run depends on, or see that it is as it was."""
-        now = plain(
-            accounts.header(self.made, digest(state_to_bytes(TrainState(self.made.network))))
-        )
+        start = digest(state_to_bytes(TrainState(self.made.network)))
+        now = plain(accounts.header(self.made, start))
         self.driver.tell("run_started", now)
-        before = self.journal.header()
-        if before is None:
-            self.journal.write("run", **now)
-            return []
+        before = self.journal.upcoming("run") or {"record": "run", **now}
         was = {key: value for key, value in before.items() if key != "record"}
         changes = accounts.differences(was, now)
         if changes and not allow_changes:
@@ -193,8 +180,12 @@ class _Run:
                 f"the run was begun differently: {'; '.join(changes)};"
                 " --allow-changes goes on all the same"
             )
-        self.journal.write("run", **was)
-        return changes
+        if changes:
+            self.journal.begin_again()
+        self.journal.write("run", **now)
+        known = self.journal.upcoming("changes")
+        if changes or known:
+            self.journal.write("changes", changes=changes or (known or {})["changes"])
 
     def _baseline(self) -> dict[str, Any]:
         """The start topology, trained like the winner but without surgery."""

@@ -178,7 +178,7 @@ class Driver:
             if not self.journal.replaying:
                 break
             self.journal.write("job", **job.to_json())
-            record = self.journal.next_outcome(job.id)
+            record = self.journal.upcoming("outcome")
             if record is None:
                 self._announced = job.id
                 break
@@ -254,9 +254,11 @@ class Driver:
             place = self._jobs[place].parent
         edits = [op.to_json() for job in lineage for op in self._jobs[job].operations]
         front = tuple((o, self.network(o.job)) for o in self._front.outcomes)
+        network = self.network(winner)
+        self._keep({*self._kept, winner, *(o.job for o, _ in front)})
         return SearchResult(
             outcome,
-            self.network(winner),
+            network,
             tuple(edit for edit in edits if edit["name"] != "identity"),
             tuple(lineage),
             front,

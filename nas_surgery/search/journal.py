@@ -47,56 +47,55 @@ def from_line(line: str) -> dict[str, Any]:
 
 
 class Journal:
-    """A list of records, in memory and, with a path, in a file that is only ever appended to."""
+    """A list of records, in memory and, with a path, in a file that is only ever appended to.
+
+    Records that are there from before answer a run that is driven again (`replaying`).
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self.records: list[dict[str, Any]] = []
         self._path, self._file = path, None
-        self._recorded: list[dict[str, Any]] = []
+        self._answers: list[dict[str, Any]] = []
+        self._next = 0
+        self._copying = False
         if path is not None:
-            self._recorded = _read(path) if path.exists() else []
+            self._answers = _read(path) if path.exists() else []
             self._file = path.open("ab")
 
     @property
     def replaying(self) -> bool:
         """Whether there are records that the run has not come to again."""
-        return len(self.records) < len(self._recorded)
+        return self._next < len(self._answers)
 
-    def next_outcome(self, job: int) -> dict[str, Any] | None:
-        """The recorded outcome of a job whose own record has just been written, if there is one."""
-        if not self.replaying:
+    def upcoming(self, kind: str) -> dict[str, Any] | None:
+        """The next record from before, if there is one and it is of that kind."""
+        if not self.replaying or self._answers[self._next]["record"] != kind:
             return None
-        record = self._recorded[len(self.records)]
-        if record["record"] != "outcome" or record["job"] != job:
-            raise self._mismatch({"record": "outcome", "job": job})
-        return record
-
-    def header(self) -> dict[str, Any] | None:
-        """The first record that is there from an earlier time."""
-        return self._recorded[0] if self._recorded else None
+        return self._answers[self._next]
 
     def write(self, kind: str, **values: Any) -> None:
         """Append a record, or find it there; JournalMismatchError if another one is."""
         record = json.loads(json.dumps({"record": kind, **plain(values)}))
-        if self.replaying:
-            if self._recorded[len(self.records)] != record:
+        if self.replaying and self._answers[self._next] != record:
+            if not self._copying:
                 raise self._mismatch(record)
-        else:
+            self._answers = []
+        if not self.replaying or self._copying:
             self._append(to_line(record).encode() + b"\n")
+        self._next += self.replaying
         self.records.append(record)
         if not self.replaying:
             failpoint("journal.appended")
 
-    def cut(self) -> None:
-        """Give up the records that were not come to; the whole journal stays beside the new one."""
-        assert self._path is not None, "only a journal on disk is cut"
+    def begin_again(self) -> None:
+        """Set the file aside and write a new one, into which records are copied while they fit."""
+        assert self._path is not None, "only a journal on disk is set aside"
         assert self._file is not None
         self._file.close()
         self._path.replace(self._path.with_name("journal-before-changes.jsonl"))
-        self._recorded = []
         self._file = self._path.open("ab")
-        for record in self.records:
-            self._append(to_line(record).encode() + b"\n")
+        self._answers = [r for r in self._answers if r["record"] not in ("run", "changes")]
+        self._copying = True
 
     def forget_failures(self, count: int) -> None:
         """Drop the recorded outcomes at the end if at least `count` jobs in a row failed.
@@ -104,15 +103,15 @@ class Journal:
         Such a run stopped for a reason outside it, and its last jobs deserve another try.
         """
         failed = 0
-        for record in reversed(self._recorded):
+        for record in reversed(self._answers):
             if record["record"] == "outcome":
                 if "failure" not in record:
                     break
                 failed += 1
         if failed < count:
             return
-        while self._recorded and failed:
-            failed -= self._recorded.pop()["record"] == "outcome"
+        while self._answers and failed:
+            failed -= self._answers.pop()["record"] == "outcome"
         self._rewrite()
 
     def sync(self) -> None:
@@ -139,11 +138,11 @@ class Journal:
     def _rewrite(self) -> None:
         """Cut the file to the records still held; they are its beginning."""
         assert self._file is not None
-        size = sum(len(to_line(record).encode()) + 1 for record in self._recorded)
+        size = sum(len(to_line(record).encode()) + 1 for record in self._answers)
         self._file.truncate(size)
 
     def _mismatch(self, record: Mapping[str, Any]) -> JournalMismatchError:
-        there = self._recorded[len(self.records)]
+        there = self._answers[self._next]
         return JournalMismatchError(
             f"record {len(self.records) + 1} of the journal is {_short(there)},"
             f" but the run now comes to {_short(record)}"

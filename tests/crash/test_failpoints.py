@@ -29,7 +29,9 @@ def test_a_run_killed_twice_ends_like_an_undisturbed_one(
 
 
 @pytest.mark.parametrize("passage", [2, 7, 19])
-@pytest.mark.parametrize("name", ["journal.torn", "journal.appended", "job.finished", "file.renamed"])
+@pytest.mark.parametrize(
+    "name", ["journal.torn", "journal.appended", "job.finished", "file.renamed"]
+)
 def test_later_passages_are_as_safe_as_the_first(
     name: str, passage: int, spec: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
