@@ -53,9 +53,10 @@ class AddLayer(Operation):
         group = self.group(inserted.network, address)
         generator = context.generator()
         change = pair_map(inserted.network, group, self.units, generator, context.probe)
-        widened = change_width(inserted.network, group, change).network
+        widened = change_width(inserted.network, group, change)
+        both = attrs.evolve(widened, promise=inserted.promise, before=inserted)
         remark = "new units cancel" if context.probe is not None else NO_CENTRE
-        return attrs.evolve(inserted, network=widened).noting(remark)
+        return attrs.evolve(both, predicted=inserted.predicted).noting(remark)
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:

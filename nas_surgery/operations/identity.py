@@ -17,7 +17,7 @@ class Identity(Operation):
     name: ClassVar[str] = "identity"
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
-        return Surgery(network, proved("nothing is changed"))
+        return Surgery(network, proved("nothing is changed"), 0.0)
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:

@@ -46,11 +46,12 @@ class Revive(Operation):
         group = self.group(network, self.layer)
         dead, silent, said = _silent(network, group, context.probe)
         if not silent.size:
-            unchanged = Surgery(network, proved("no unit is silent"))
+            unchanged = Surgery(network, proved("no unit is silent"), 0.0)
             return unchanged if context.probe is not None else unchanged.noting(NO_PROBE)
         fresh = centred_units(network, group, silent.size, context.generator(), context.probe)
         change = _replacement(group, silent, said, fresh)
-        surgery = attrs.evolve(change_width(network, group, change), promise=_promise(dead, silent))
+        promise = _promise(dead, silent)
+        surgery = attrs.evolve(change_width(network, group, change), promise=promise, predicted=0.0)
         return surgery if context.probe is not None else surgery.noting(NO_PROBE)
 
     def parameters_after(self, network: Network) -> int:

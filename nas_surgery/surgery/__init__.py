@@ -23,10 +23,11 @@ from nas_surgery.surgery.fresh import centred_units, pair_map, zero_map
 from nas_surgery.surgery.gradient import output_gradient
 from nas_surgery.surgery.probe import group_activations, writer_inputs
 from nas_surgery.surgery.promising import gradient_map
-from nas_surgery.surgery.result import Surgery, origins
+from nas_surgery.surgery.result import Carry, Surgery, origins
 from nas_surgery.surgery.retention import Retention, incoming_norms, outgoing_norms, retain
 from nas_surgery.surgery.ridge import Fit, ridge
 from nas_surgery.surgery.silence import dead_units, silent_units
+from nas_surgery.surgery.slots import carry_slots
 from nas_surgery.surgery.width import (
     Fresh,
     WidthMap,
@@ -38,6 +39,7 @@ from nas_surgery.surgery.width import (
 )
 
 __all__ = [
+    "Carry",
     "Components",
     "Exactness",
     "Fit",
@@ -47,6 +49,7 @@ __all__ = [
     "Surgery",
     "WidthMap",
     "approximate",
+    "carry_slots",
     "centre_inputs",
     "centred_units",
     "change_width",

@@ -40,7 +40,8 @@ def insert_identity(network: Network, group: Group, function: str) -> Surgery:
     added: list[Layer] = [Dense(kernel, np.zeros(group.size, network.dtype))]
     added += [Activation(function)] if function != "linear" else []
     edited = network.replace({behind: (network.layers[behind], *added)})
-    return Surgery(edited, _identity_promise(group_activation(network, group), function))
+    promise = _identity_promise(group_activation(network, group), function)
+    return Surgery(edited, promise, 0.0 if promise.exact else None)
 
 
 def merge_into_reader(network: Network, group: Group) -> Surgery:

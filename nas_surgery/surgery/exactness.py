@@ -10,7 +10,8 @@ from scipy import sparse
 from nas_surgery.network import Array, Group, Network, Passes, linear_layer
 
 if TYPE_CHECKING:
-    from nas_surgery.surgery.width import Fresh, Matrix, WidthMap
+    from nas_surgery.surgery.result import Matrix
+    from nas_surgery.surgery.width import Fresh, WidthMap
 
 TOLERANCE = 1e-12
 

@@ -1,9 +1,28 @@
 """`Surgery`: the result of an operation."""
 
-import attrs
+from collections.abc import Mapping
 
-from nas_surgery.network import Network
+import attrs
+from scipy import sparse
+
+from nas_surgery.network import Array, Network
 from nas_surgery.surgery.exactness import Promise
+
+Matrix = Array | sparse.csr_array | sparse.csc_array
+
+
+@attrs.frozen(eq=False)
+class Carry:
+    """How the gradients of a changed layer follow from those of the layer at `origin` before.
+
+    A kernel's gradient G becomes rowsᵀ G columns, at each of `positions`; a bias's g becomes g columns.
+    rows: (in, in') or None for no change; columns: (out, out') or None.
+    """
+
+    origin: int
+    rows: Matrix | None = None
+    columns: Matrix | None = None
+    positions: int = 1
 
 
 @attrs.frozen(eq=False)
@@ -11,12 +30,15 @@ class Surgery:
     """The new network and what was promised about it.
 
     predicted: the change of the outputs that the operation expects, RMS ÷ RMS of the outputs; None if
-    it has no estimate.
+    it has no estimate. carried: by address in the new network, how optimizer state reaches layers that
+    were changed and not made anew. before: the surgery that came first, if this is the second of two.
     """
 
     network: Network
     promise: Promise
     predicted: float | None = None
+    carried: Mapping[int, Carry] = attrs.Factory(dict)
+    before: "Surgery | None" = None
 
     def noting(self, remark: str) -> "Surgery":
         """The same surgery with a remark behind the reason of its promise."""

@@ -12,9 +12,7 @@ from scipy import sparse
 
 from nas_surgery.network import Array, Group, Layer, Network, linear_layer, own
 from nas_surgery.surgery.exactness import promise_of
-from nas_surgery.surgery.result import Surgery
-
-Matrix = Array | sparse.csr_array | sparse.csc_array
+from nas_surgery.surgery.result import Carry, Matrix, Surgery
 
 
 @attrs.frozen(eq=False)
@@ -73,7 +71,17 @@ def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
         edited = read(layer, change.decode, change.offset, reader.positions, added)
         replaced[reader.address] = (edited,)
     promise = promise_of(network, group, change)
-    return Surgery(network.replace(replaced), promise, 0.0 if promise.exact else None)
+    predicted = 0.0 if promise.exact else None
+    return Surgery(network.replace(replaced), promise, predicted, _dual(group, change))
+
+
+def _dual(group: Group, change: WidthMap) -> dict[int, Carry]:
+    """Dᵀ for the outputs of writers, Eᵀ for the inputs of readers; a layer may be both."""
+    carried = {address: Carry(address, None, change.decode.T) for address in group.writers}
+    for reader in group.readers:
+        columns = carried[reader.address].columns if reader.address in carried else None
+        carried[reader.address] = Carry(reader.address, change.encode, columns, reader.positions)
+    return carried
 
 
 def write(layer: Layer, encode: Matrix, fresh: Fresh | None = None) -> Layer:
