@@ -75,10 +75,10 @@ class ProcessExecutor:
         for job in sorted(jobs, key=lambda job: -job.steps):
             started(job)
             failpoint("job.started")
-            futures[job.id] = self._submit(pool, job, contents[job.parent])
+            futures[job.id] = self._submit(pool, job, contents.get(job.parent))
         try:
             for job in jobs:
-                yield self._outcome(pool, job, contents[job.parent], futures)
+                yield self._outcome(pool, job, contents.get(job.parent), futures)
         finally:
             for future in futures.values():
                 future.cancel()  # type: ignore[no-untyped-call]

@@ -1,0 +1,134 @@
+"""The process pool gives what the local executor gives, and survives what candidates do to workers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nas_surgery.testing.runs import finish, same_results
+
+POOL = ["--set", "run.executor=processes", "--set", "run.workers=2"]
+
+HOSTILE = '''
+import os, signal, sys, time
+import attrs
+from nas_surgery import Operation, Proposal, Surgery
+
+def only_in_workers():
+    return os.environ.get("HOSTILE_PARENT") != str(os.getpid())
+
+class Base(Operation):
+    @classmethod
+    def propose(cls, network, analysis):
+        return [Proposal(cls(), 1.0, "to do harm")]
+    def parameters_after(self, network):
+        return network.parameter_count
+
+@attrs.frozen
+class Killed(Base):
+    name = "killed"
+    def apply(self, network, context=None):
+        if network.input_shape == (4,) and network.hidden == (6, 5):
+            return Surgery(network, PROMISE)  # the trial before the run
+        os.kill(os.getpid(), signal.SIGKILL)
+
+@attrs.frozen
+class Hangs(Base):
+    name = "hangs"
+    def apply(self, network, context=None):
+        if network.hidden == (6, 5):
+            return Surgery(network, PROMISE)
+        time.sleep(60)
+
+@attrs.frozen
+class Exits(Base):
+    name = "exits"
+    def apply(self, network, context=None):
+        if network.hidden == (6, 5):
+            return Surgery(network, PROMISE)
+        sys.exit(3)
+
+@attrs.frozen
+class Writes(Base):
+    name = "writes"
+    def apply(self, network, context=None):
+        if network.hidden == (6, 5):
+            return Surgery(network, PROMISE)
+        network.layers[1].kernel[:] = 0
+
+@attrs.frozen
+class Wrong(Base):
+    name = "wrong"
+    def apply(self, network, context=None):
+        if network.hidden == (6, 5):
+            return Surgery(network, PROMISE)
+        return network
+
+from nas_surgery.surgery import proved
+PROMISE = proved("nothing is changed")
+
+def nas_surgery_operations():
+    return {c.name: c for c in (Killed, Hangs, Exits, Writes, Wrong)}
+'''
+
+
+def outcomes_of(directory: Path, operation: str) -> list[dict[str, Any]]:
+    """The journal's outcomes of candidates made by an operation."""
+    records = [json.loads(line) for line in (directory / "journal.jsonl").read_text().splitlines()]
+    jobs = {
+        record["id"]
+        for record in records
+        if record["record"] == "job" and [o["name"] for o in record["operations"]] == [operation]
+    }
+    return [r for r in records if r["record"] == "outcome" and r["job"] in jobs]
+
+
+def test_two_workers_give_the_journal_of_one_process(
+    spec: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    """Journal and winner are byte-identical to those of the local executor."""
+    directory = tmp_path / "run"
+    done = finish(["run", str(spec), "--out", str(directory), *POOL])
+    assert done.code == 0, done.error
+    assert same_results(undisturbed, directory)
+
+
+def test_a_run_may_change_its_executor_when_it_resumes(
+    spec: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    """How jobs are carried out is no part of what a run depends on."""
+    directory = tmp_path / "run"
+    finish(["run", str(spec), "--out", str(directory), *POOL], failpoint="job.finished:6")
+    text = (directory / "spec.toml").read_text()
+    (directory / "spec.toml").write_text(text.replace('"processes"', '"local"'))
+    assert finish(["resume", str(directory)]).code == 0
+    assert same_results(undisturbed, directory)
+
+
+def test_candidates_that_attack_their_worker_fail_alone(spec: Path, tmp_path: Path) -> None:
+    """Killed, hanging, exiting, writing and lying operations each fail; the run ends with a winner."""
+    plugin = tmp_path / "hostile.py"
+    plugin.write_text(HOSTILE)
+    directory = tmp_path / "run"
+    settings = [
+        f'plugins=["{plugin}"]',
+        "search.max_epochs=2",
+        "search.random_draw=false",
+        "search.operations=[]",
+        "run.job_seconds=3",
+        "run.baseline=false",
+    ]
+    arguments = [word for setting in settings for word in ("--set", setting)]
+    done = finish(["run", str(spec), "--out", str(directory), *POOL, *arguments])
+    assert done.code == 0, done.error
+    reasons = {
+        name: {outcome["failure"]["reason"] for outcome in outcomes_of(directory, name)}
+        for name in ("killed", "hangs", "exits", "writes", "wrong")
+    }
+    for name, word in {
+        "killed": "died 2 times",
+        "hangs": "took longer than 3",
+        "exits": "SystemExit",
+        "writes": "read-only",
+        "wrong": "must return a Surgery",
+    }.items():
+        assert any(word in reason for reason in reasons[name]), reasons
