@@ -80,7 +80,8 @@ class Process:
     """A contender's process."""
 
     def __init__(self, name: str, threads: int) -> None:
-        self.name, self._errors = name, tempfile.TemporaryFile("w+")
+        self.name = name
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process
         command = [sys.executable, __file__, "--serve", name, "--threads", str(threads)]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
         self._process = subprocess.Popen(
