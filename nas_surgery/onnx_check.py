@@ -11,7 +11,7 @@ from typing import Any
 
 OPERATORS = frozenset(
     {
-        *("Add", "Clip", "Div", "Elu", "Flatten", "Gelu", "Gemm", "Identity", "LeakyRelu"),
+        *("Add", "Cast", "Clip", "Div", "Elu", "Flatten", "Gelu", "Gemm", "Identity", "LeakyRelu"),
         *("MatMul", "Mul", "Relu", "Selu", "Sigmoid", "Softplus", "Sub", "Tanh"),
     }
 )
