@@ -15,7 +15,14 @@ from nas_surgery.network import ACTIVATIONS, INITIALIZERS
 from nas_surgery.splits import SCALINGS, SplitPlan
 from nas_surgery.structuring import structure
 from nas_surgery.toml_reading import parse_toml, read_toml
-from nas_surgery.training import LOSSES, OPTIMIZERS, Optimizer, Recipe, Schedule
+from nas_surgery.training import (
+    LOSSES,
+    OPTIMIZERS,
+    STATE_AT_SURGERY,
+    Optimizer,
+    Recipe,
+    Schedule,
+)
 from nas_surgery.validators import number, one_of, optional, whole
 
 MAX_UNITS = 1_000_000
@@ -81,7 +88,11 @@ class NetworkSpec:
 
 @attrs.frozen
 class TrainingSpec:
-    """`[training]`: backend, optimizer and loss. What is None is the optimizer's own default."""
+    """`[training]`: backend, optimizer and loss. What is None is the optimizer's own default.
+
+    state_at_surgery: whether an edited network gets a fresh optimizer ("reset") or keeps the state of
+    what remains ("carry").
+    """
 
     backend: str = "numpy"
     device: str = "cpu"
@@ -102,6 +113,9 @@ class TrainingSpec:
     schedule: str = attrs.field(default="constant", validator=one_of(*SCHEDULES))
     schedule_epochs: int = attrs.field(default=30, validator=whole(1))
     schedule_factor: float = attrs.field(default=0.1, validator=number(above=0))
+    state_at_surgery: str = attrs.field(
+        default=STATE_AT_SURGERY[0], validator=one_of(*STATE_AT_SURGERY)
+    )
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer with its settings; SpecError for a setting that it does not have."""
@@ -131,7 +145,15 @@ class TrainingSpec:
             every=self.schedule_epochs * steps_per_epoch,
             factor=self.schedule_factor,
         )
-        return Recipe(self.make_optimizer(), loss, self.batch_size, self.clip_norm, schedule, seed)
+        return Recipe(
+            self.make_optimizer(),
+            loss,
+            self.batch_size,
+            self.clip_norm,
+            schedule,
+            seed,
+            self.state_at_surgery,
+        )
 
 
 @attrs.frozen

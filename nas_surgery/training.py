@@ -15,6 +15,7 @@ from nas_surgery.network import Array, Network, keyed_generator
 from nas_surgery.network.arrays import frozen_array
 
 LOSSES = ("cross_entropy", "mean_squared_error")
+STATE_AT_SURGERY = ("reset", "carry")
 
 
 @attrs.frozen
@@ -158,7 +159,10 @@ class Schedule:
 
 @attrs.frozen
 class Recipe:
-    """How a run trains, whatever the network: a plan for any stretch of steps follows from it."""
+    """How a run trains, whatever the network: a plan for any stretch of steps follows from it.
+
+    state_at_surgery: "reset" gives an edited network a fresh optimizer, "carry" takes its state along.
+    """
 
     optimizer: Optimizer = SGD()
     loss: str = "cross_entropy"
@@ -166,6 +170,7 @@ class Recipe:
     clip_norm: float | None = None
     schedule: Schedule = Schedule()
     seed: int = 0
+    state_at_surgery: str = STATE_AT_SURGERY[0]
 
     def steps_per_epoch(self, samples: int) -> int:
         return -(-samples // self.batch_size)

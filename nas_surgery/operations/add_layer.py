@@ -56,7 +56,8 @@ class AddLayer(Operation):
         widened = change_width(inserted.network, group, change)
         both = attrs.evolve(widened, promise=inserted.promise, before=inserted)
         remark = "new units cancel" if context.probe is not None else NO_CENTRE
-        return attrs.evolve(both, predicted=inserted.predicted).noting(remark)
+        passes = 0 if context.probe is None else 2
+        return attrs.evolve(both, predicted=inserted.predicted, probe_passes=passes).noting(remark)
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:

@@ -20,7 +20,7 @@ from nas_surgery.surgery import (
 from nas_surgery.validators import one_of, whole
 
 METHODS = ("pairs", "gradient", "zero", "split", "clone")
-CENTRED = ("pairs", "gradient", "zero")
+PROBE_PASSES = {"pairs": 2, "gradient": 6, "zero": 1}  # a backward pass counts as two forward
 
 
 @attrs.frozen
@@ -50,18 +50,18 @@ class AddNeurons(Operation):
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         group = self.group(network, self.layer)
         surgery = change_width(network, group, self._map(network, group, context))
-        if self.method in CENTRED and context.probe is None:
+        if self.method in PROBE_PASSES and context.probe is None:
             return surgery.noting("no probe to centre the new units on")
         if self.method == "gradient" and context.labels is None:
-            return surgery.noting("no labels for a gradient, so plain pairs")
-        return surgery
+            surgery = surgery.noting("no labels for a gradient, so plain pairs")
+        return attrs.evolve(surgery, probe_passes=PROBE_PASSES.get(self.method, 0))
 
     def _map(self, network: Network, group: Group, context: Context) -> WidthMap:
         generator = context.generator()
         probe, labels = context.probe, context.labels
         if self.method == "gradient" and probe is not None and labels is not None:
             return gradient_map(network, group, self.count, generator, probe, labels, context.loss)
-        if self.method in CENTRED:
+        if self.method in PROBE_PASSES:
             make = zero_map if self.method == "zero" else pair_map
             return make(network, group, self.count, generator, probe)
         copy = split_map if self.method == "split" else clone_map

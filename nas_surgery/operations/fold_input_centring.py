@@ -45,4 +45,5 @@ class FoldInputCentring(Operation):
         if context.probe is None:
             raise OperationError(f"{self.name}: method 'centre' needs a probe for the inputs' mean")
         mean = writer_inputs(network, first_linear(network), context.probe).mean(axis=0)
-        return Surgery(centre_inputs(network, mean), proved("the bias takes the mean over"), 0.0)
+        centred, promise = centre_inputs(network, mean), proved("the bias takes the mean over")
+        return Surgery(centred, promise, 0.0, probe_passes=1)

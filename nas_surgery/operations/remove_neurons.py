@@ -115,7 +115,8 @@ def _retained(network: Network, group: Group, keep: int, probe: Array) -> Surger
     surgery = change_width(network, group, found.change)
     if surgery.promise.exact:
         return surgery
-    return attrs.evolve(surgery, promise=fitted_promise(found.error), predicted=found.error)
+    promise = fitted_promise(found.error)
+    return attrs.evolve(surgery, promise=promise, predicted=found.error, probe_passes=1)
 
 
 def _largest(network: Network, group: Group, keep: int) -> Surgery:

@@ -44,15 +44,19 @@ class Revive(Operation):
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         group = self.group(network, self.layer)
+        surgery = self._revived(network, group, context)
+        if context.probe is None:
+            return surgery.noting(NO_PROBE)
+        return attrs.evolve(surgery, probe_passes=2)
+
+    def _revived(self, network: Network, group: Group, context: Context) -> Surgery:
         dead, silent, said = _silent(network, group, context.probe)
         if not silent.size:
-            unchanged = Surgery(network, proved("no unit is silent"), 0.0)
-            return unchanged if context.probe is not None else unchanged.noting(NO_PROBE)
+            return Surgery(network, proved("no unit is silent"), 0.0)
         fresh = centred_units(network, group, silent.size, context.generator(), context.probe)
         change = _replacement(group, silent, said, fresh)
-        promise = _promise(dead, silent)
-        surgery = attrs.evolve(change_width(network, group, change), promise=promise, predicted=0.0)
-        return surgery if context.probe is not None else surgery.noting(NO_PROBE)
+        surgery = change_width(network, group, change)
+        return attrs.evolve(surgery, promise=_promise(dead, silent), predicted=0.0)
 
     def parameters_after(self, network: Network) -> int:
         self.group(network, self.layer)

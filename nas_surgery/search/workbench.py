@@ -1,5 +1,6 @@
 """Carrying out one job: operate, train, evaluate. The same for every executor."""
 
+import operator as op
 import traceback
 from collections.abc import Callable
 from time import perf_counter
@@ -13,14 +14,16 @@ from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Network, is_finite
 from nas_surgery.operations import Context, Operation
 from nas_surgery.recommender import Limits, Recommender
+from nas_surgery.search.damage import Damage, DamageMeter, combined
 from nas_surgery.search.jobs import Cost, Failure, Job, Operations, Outcome
 from nas_surgery.search.states import digest, state_to_bytes
 from nas_surgery.search.topology import describe_topology, skeleton
-from nas_surgery.surgery import Surgery, origins
+from nas_surgery.surgery import Surgery, carry_slots, origins
 from nas_surgery.training import (
     Evaluation,
     Recipe,
     Samples,
+    Slots,
     TrainState,
     apply_prefix,
     evaluate,
@@ -36,6 +39,8 @@ class Operated:
     state: TrainState
     exactness: tuple[str, ...] = ()
     origins: tuple[int | None, ...] = ()
+    damage: Damage | None = None
+    cost: Cost = attrs.field(factory=Cost)
 
 
 class Workbench:
@@ -60,6 +65,8 @@ class Workbench:
         self.operations, self._fault = operations, fault
         self.samples = len(train)
         self.probe: Array = np.asarray(train.x[:PROBE_SAMPLES])
+        self.labels: Array = np.asarray(train.y[:PROBE_SAMPLES])
+        self._meter = DamageMeter(backend, device, start, train, recipe.loss)
         self._train = backend.place(apply_prefix(start, train), device)
         self._validation = backend.place(apply_prefix(start, validation), device)
         self._validation_labels = validation.y
@@ -88,17 +95,38 @@ class Workbench:
         return evaluate(self.backend.predict(network, samples), samples.y, self.recipe.loss)
 
     def _operate(self, job: Job, state: TrainState) -> Operated:
-        network, promises = state.network, []
+        edited, made = state, []
         for i, operation in enumerate(job.operations):
-            context = Context(self.recipe.seed, (max(job.id, 0), i), self.probe)
-            surgery = operation.apply(network, context)
-            network = checked(operation, network, surgery)
-            promises.append(surgery.promise.exactness.value)
-        if network is not state.network:
-            edited = TrainState(network, None, state.step)
-            return Operated(edited, tuple(promises), origins(state.network, network))
-        unchanged = tuple(range(len(network.layers))) if job.operations else ()
-        return Operated(state, tuple(promises), unchanged)
+            key = (max(job.id, 0), i)
+            context = Context(self.recipe.seed, key, self.probe, self.labels, self.recipe.loss)
+            surgery = operation.apply(edited.network, context)
+            checked(operation, edited.network, surgery)
+            made.append((edited.network, surgery))
+            edited = self._behind(edited, surgery)
+        promises = tuple(surgery.promise.exactness.value for _, surgery in made)
+        cost = sum((self._probe_cost(*each) for each in made), Cost())
+        if edited.network is state.network:
+            unchanged = tuple(range(len(state.network.layers))) if job.operations else ()
+            return Operated(state, promises, unchanged, None, cost)
+        places = origins(state.network, edited.network)
+        predicted = combined([surgery.predicted for _, surgery in made])
+        damage = self._meter.measure(state.network, edited.network, predicted)
+        cost = cost + self._meter.cost(state.network, edited.network)
+        return Operated(edited, promises, places, damage, cost)
+
+    def _behind(self, state: TrainState, surgery: Surgery) -> TrainState:
+        """The state behind a surgery: with a fresh optimizer, or with what of its state can be carried."""
+        if surgery.network is state.network:
+            return state
+        slots = None
+        if self.recipe.state_at_surgery == "carry" and state.slots is not None:
+            values = carry_slots(state.slots.values, state.network, surgery)
+            slots = Slots(values, state.slots.updates)
+        return TrainState(surgery.network, slots, state.step)
+
+    def _probe_cost(self, network: Network, surgery: Surgery) -> Cost:
+        samples = surgery.probe_passes * len(self.probe)
+        return Cost(forward_samples=samples, forward_macs=network.macs * samples)
 
     def _train_and_evaluate(self, job: Job, operated: Operated) -> Outcome:
         start = perf_counter()
@@ -106,7 +134,7 @@ class Workbench:
         if job.steps:
             state, losses = self._trained(job, state)
         middle = perf_counter()
-        cost = self._cost(state.network, operated.state.step, state.step)
+        cost = operated.cost + self._cost(state.network, operated.state.step, state.step)
         if not np.isfinite(losses).all() or not is_finite(state.network):
             reason = f"training diverged after {state.step - operated.state.step} batches"
             return Outcome(job.id, cost=cost, failure=Failure(reason))
@@ -126,6 +154,7 @@ class Workbench:
             digest=digest(state_to_bytes(state)),
             exactness=operated.exactness,
             origins=operated.origins,
+            damage=None if operated.damage is None else operated.damage.to_json(),
             cost=cost,
             seconds={"training": middle - start, "evaluation": perf_counter() - middle},
         )
@@ -192,6 +221,10 @@ def checked(operation: Operation, before: Network, surgery: Any) -> Network:
         raise OperationError(
             f"{operation.name}: changed the network from {before.input_shape} → {before.output_shape}"
             f" to {network.input_shape} → {network.output_shape}; input and output must stay"
+        )
+    if any(map(op.is_not, network.layers[: before.prefix], before.layers[: before.prefix])):
+        raise OperationError(
+            f"{operation.name}: changed the preprocessing, which the data of the run have passed already"
         )
     if network.dtype != before.dtype or not is_finite(network):
         raise OperationError(f"{operation.name}: left weights that are not finite {before.dtype}")

@@ -20,7 +20,7 @@ def fit_into_reader(network: Network, group: Group, probe: Array) -> Surgery:
     readers = {reader.address: fit[0] for reader, fit in zip(group.readers, fits, strict=True)}
     error = max(error for _, error in fits)
     surgery = bypass(network, group, readers, fitted_promise(error))
-    return attrs.evolve(surgery, predicted=error)
+    return attrs.evolve(surgery, predicted=error, probe_passes=2)
 
 
 def factor_on_probe(network: Network, address: int, rank: int, probe: Array) -> Surgery:
@@ -44,7 +44,7 @@ def factor_on_probe(network: Network, address: int, rank: int, probe: Array) -> 
     size = float(linalg.norm(outputs))
     error = float(linalg.norm(values[rank:])) / size if size else 0.0
     edited = network.replace({address: (first, second)})
-    return Surgery(edited, fitted_promise(error), error)
+    return Surgery(edited, fitted_promise(error), error, probe_passes=1)
 
 
 def principal_directions(rows: Array) -> tuple[Array, Array]:

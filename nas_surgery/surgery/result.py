@@ -32,6 +32,7 @@ class Surgery:
     predicted: the change of the outputs that the operation expects, RMS ÷ RMS of the outputs; None if
     it has no estimate. carried: by address in the new network, how optimizer state reaches layers that
     were changed and not made anew. before: the surgery that came first, if this is the second of two.
+    probe_passes: what it cost, in forward passes of the probe through the network.
     """
 
     network: Network
@@ -39,6 +40,7 @@ class Surgery:
     predicted: float | None = None
     carried: Mapping[int, Carry] = attrs.Factory(dict)
     before: "Surgery | None" = None
+    probe_passes: int = 0
 
     def noting(self, remark: str) -> "Surgery":
         """The same surgery with a remark behind the reason of its promise."""
