@@ -1,0 +1,204 @@
+"""What surrounds the training costs: surgery, analysis, journal; how analysis and memory grow.
+
+    python benchmarks/overhead.py --data npz:mnist.npz --json overhead.json
+
+Runs strategy `paper` on 10,000 training and 2,000 validation samples (50 epochs) in a run directory and
+prints the share of its wall time that surgery, analysis with proposals, and keeping the journal and
+the weights take; the time to resume it; and the gain from two worker processes, with equal journals.
+Then the time to analyse a layer from 256 × 256 to 4096 × 4096, and the memory that 100 candidates of
+one large network take.
+"""
+
+import argparse
+import json
+import platform
+import tempfile
+import tracemalloc
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import nas_surgery as ns
+from nas_surgery.analysis import analyse
+from nas_surgery.event_log import EventLog
+from nas_surgery.network import Network
+from nas_surgery.search import workbench
+from nas_surgery.search.journal import Journal
+from nas_surgery.search.states import StateStore
+from nas_surgery.testing.runs import finish, same_results
+
+WIDTHS = (256, 512, 1024, 2048, 4096)
+CANDIDATES = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--data", default="sklearn:digits", help="data source, such as npz:mnist.npz"
+    )
+    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    results: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "versions": {"nas-surgery": ns.__version__, "numpy": np.__version__},
+        "machine": f"{platform.machine()}, {platform.system()}",
+        "runs": [measure_run(options, hidden) for hidden in ([10, 10, 10], [300, 100, 100])],
+        "analysis": measure_analysis(),
+        "memory": measure_memory(),
+    }
+    print_results(results)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def measure_run(options: argparse.Namespace, hidden: list[int]) -> dict[str, Any]:
+    """One run with timers around everything that is not training."""
+    spec = make_spec(options, hidden)
+    with tempfile.TemporaryDirectory() as folder, keeping_timed() as spent:
+        begun = perf_counter()
+        result = ns.run(spec, out=Path(folder) / "run")
+        total = perf_counter() - begun
+        jobs = [
+            event["seconds"]
+            for event in map(json.loads, (Path(folder) / "run" / "events.jsonl").open())
+            if event["kind"] == "job_finished"
+        ]
+    surgery = sum(job.get("surgery", 0) + job.get("analysis", 0) for job in jobs)
+    return {
+        "hidden": hidden,
+        "seconds": total,
+        "jobs": len(jobs),
+        "surgery and analysis": surgery / total,
+        "journal and weights": sum(spent.values()) / total,
+        "accuracy": result.summary["accuracy"],
+        **measure_resume_and_workers(options, hidden),
+    }
+
+
+def make_spec(options: argparse.Namespace, hidden: list[int]) -> dict[str, Any]:
+    limits = {"train_limit": 10000, "validation": 2000} if options.data.startswith("npz") else {}
+    return {
+        "data": {"source": options.data, **limits},
+        "network": {"hidden": hidden},
+        "training": {"learning_rate": 0.005},
+        "search": {"strategy": "paper", "max_epochs": options.epochs},
+    }
+
+
+@contextmanager
+def keeping_timed() -> Iterator[dict[str, float]]:
+    """Seconds spent in journal, event log, weights and their digests, while entered."""
+    spent: dict[str, float] = defaultdict(float)
+    places = [
+        (Journal, "write"),
+        (Journal, "sync"),
+        (StateStore, "keep"),
+        (EventLog, "__call__"),
+        (workbench, "state_to_bytes"),
+        (workbench, "digest"),
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name in places]
+    for owner, name, function in before:
+        setattr(owner, name, timed(function, spent, name))
+    try:
+        yield spent
+    finally:
+        for owner, name, function in before:
+            setattr(owner, name, function)
+
+
+def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        begun = perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            spent[name] += perf_counter() - begun
+
+    return wrapper
+
+
+def measure_resume_and_workers(options: argparse.Namespace, hidden: list[int]) -> dict[str, Any]:
+    """Seconds to resume a finished run (all replay, no new work), and the gain from two workers."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec = Path(folder) / "spec.toml"
+        spec.write_text(ns.Spec.from_dict(make_spec(options, hidden)).to_toml())
+        finish(["plugins"])
+        one, two = Path(folder) / "one", Path(folder) / "two"
+        local = timed_run(["run", str(spec), "--out", str(one)])
+        pool = ["--set", "run.executor=processes", "--set", "run.workers=2"]
+        parallel = timed_run(["run", str(spec), "--out", str(two), *pool])
+        resumed = timed_run(["resume", str(one)])
+        equal = same_results(one, two)
+    return {
+        "resume seconds": resumed,
+        "two workers": local / parallel,
+        "journals equal": equal,
+    }
+
+
+def timed_run(arguments: list[str]) -> float:
+    begun = perf_counter()
+    done = finish(arguments)
+    assert done.code == 0, done.error
+    return perf_counter() - begun
+
+
+def measure_analysis() -> list[dict[str, float]]:
+    """Seconds for the spectrum of a square layer."""
+    rows = []
+    for width in WIDTHS:
+        network = Network.dense(width, (width,), 10)
+        begun = perf_counter()
+        analyse(network)
+        rows.append({"width": width, "seconds": perf_counter() - begun})
+    return rows
+
+
+def measure_memory() -> dict[str, float]:
+    """MiB that candidates of one large network take, beside the network itself."""
+    network = Network.dense(2048, (2048,) * 8, 10)
+    size = network.parameter_count * network.dtype.itemsize
+    last = network.groups()[-1].writers[0]
+    tracemalloc.start()
+    candidates = [
+        ns.operation("add_neurons", layer=last, count=2)(network, seed=seed)
+        for seed in range(CANDIDATES)
+    ]
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(candidates) == CANDIDATES
+    return {
+        "candidates": CANDIDATES,
+        "network MiB": size / 2**20,
+        "held MiB": held / 2**20,
+        "copies would hold MiB": CANDIDATES * size / 2**20,
+        "peak MiB": peak / 2**20,
+    }
+
+
+def print_results(results: dict[str, Any]) -> None:
+    for row in results["runs"]:
+        print("-".join(map(str, row["hidden"])), f"{row['seconds']:.1f} s, {row['jobs']} jobs")
+        for name in ("surgery and analysis", "journal and weights"):
+            print(f"  {name}: {row[name]:.2%} of the run")
+        print(f"  resume of the finished run: {row['resume seconds']:.2f} s")
+        print(f"  two workers: {row['two workers']:.2f} ×, equal: {row['journals equal']}")
+    for row in results["analysis"]:
+        print(f"analysis of a {row['width']} × {row['width']} layer: {row['seconds']:.3f} s")
+    memory = results["memory"]
+    print(
+        f"{memory['candidates']} candidates of a network of {memory['network MiB']:.0f} MiB hold"
+        f" {memory['held MiB']:.0f} MiB (copies: {memory['copies would hold MiB']:.0f} MiB)"
+    )
+
+
+if __name__ == "__main__":
+    main()
