@@ -1,5 +1,7 @@
 """From a spec to everything that a run needs. Whatever can be wrong is found here, before a file is written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import attrs
 
 from nas_surgery.backends import Backend
 from nas_surgery.data import Dataset, as_dataset, load_dataset
-from nas_surgery.errors import DataError, SpecError
+from nas_surgery.errors import DataError, NasSurgeryError, SpecError
 from nas_surgery.files import load
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
@@ -48,6 +50,15 @@ class Preparation:
         return Limits(search.max_parameters, search.max_macs, search.exclude)
 
 
+@contextmanager
+def naming(place: object) -> Iterator[None]:
+    """Errors inside begin with the place: a key of the spec, or its file; None for no place."""
+    try:
+        yield
+    except NasSurgeryError as error:
+        raise (error if place is None else type(error)(f"{place}: {error}")) from error.__cause__
+
+
 def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Preparation:
     """Load plugins, data, network and backend, and check that they fit.
 
@@ -55,11 +66,14 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     added scaling. data: a Dataset or what `as_dataset` takes, in place of the spec's source.
     """
     registry = load_registry(map(Path, spec.plugins)) if spec.plugins else default_registry()
-    backend: Backend = registry.get("backends", spec.training.backend)()
-    device = backend.device(spec.training.device)
+    with naming("training.backend"):
+        backend: Backend = registry.get("backends", spec.training.backend)()
+    with naming("training.device"):
+        device = backend.device(spec.training.device)
     strategy = make_strategy(spec.search, registry)
-    score = registry.get("scores", spec.search.score)
-    wanted(score)
+    with naming("search.score"):
+        score = registry.get("scores", spec.search.score)
+        wanted(score)
     operations = _operations(spec.search, registry)
     try_plugins(registry, operations, spec.search.score, score)
     spec.training.make_optimizer()
@@ -82,12 +96,14 @@ def _operations(search: SearchSpec, registry: Registry) -> dict[str, type[Operat
     """The operations that the search may use: all that are registered, or those that are named."""
     if not search.operations:
         return registry.all("operations")
-    return {name: registry.get("operations", name) for name in search.operations}
+    with naming("search.operations"):
+        return {name: registry.get("operations", name) for name in search.operations}
 
 
 def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:
     """The strategy with its settings; SpecError names a key that neither knows."""
-    cls: type[Strategy] = registry.get("strategies", search.strategy)
+    with naming("search.strategy"):
+        cls: type[Strategy] = registry.get("strategies", search.strategy)
     own = [field.name for field in attrs.fields(cls)]
     for key in search.settings:
         if key not in own:

@@ -16,7 +16,7 @@ from nas_surgery.files import load, save, write_atomically
 from nas_surgery.network import Network
 from nas_surgery.network.storage import to_bytes
 from nas_surgery.onnx_io import check_onnx, export_onnx
-from nas_surgery.preparation import Preparation, prepare
+from nas_surgery.preparation import Preparation, naming, prepare
 from nas_surgery.result import ParetoPoint, Result, in_target_units
 from nas_surgery.rundir import RunDirectory
 from nas_surgery.search.driver import Driver, Observer, SearchResult
@@ -52,7 +52,9 @@ def run(
     anything is written if something is wrong, and an InterruptedRunError (a KeyboardInterrupt) after
     a signal, when the best network so far is saved.
     """
-    made = prepare(as_spec(spec, overrides), network, data)
+    resolved = as_spec(spec, overrides)
+    with naming(spec if isinstance(spec, str | Path) else None):
+        made = prepare(resolved, network, data)
     if out is None:
         return _carry_out(made, None, observers)
     with RunDirectory(Path(out)) as directory:
