@@ -100,13 +100,19 @@ def resume(directory: Path, allow_changes: bool, quiet: bool) -> None:
 @main.command()
 @click.argument("model", type=EXISTING)
 def inspect(model: Path) -> None:
-    """Show what the weights of MODEL (a file or a run directory) say, and which surgeries are proposed and why."""
+    """Show what the weights of MODEL (a file or a run directory) say, which surgeries are proposed and why,
+    and of a run, or of a directory of runs, how well damage was predicted."""
+    from nas_surgery.damage_table import damage_report
     from nas_surgery.files import load
     from nas_surgery.inspection import inspection
     from nas_surgery.plugins import default_registry
 
-    network = load(_model_file(model))
-    click.echo(inspection(network, default_registry().all("operations")))
+    runs = model.is_dir() and any(model.rglob("journal.jsonl"))
+    if not runs or (model / "winner.safetensors").is_file():
+        network = load(_model_file(model))
+        click.echo(inspection(network, default_registry().all("operations")) + "\n" * runs)
+    if runs:
+        click.echo(damage_report(model))
 
 
 @main.command()
