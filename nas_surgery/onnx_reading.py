@@ -27,6 +27,7 @@ from nas_surgery.protobuf_wire import Message, Value, read_message, varints
 MAX_BYTES = 2**31 - 1  # of any protocol buffer
 START = b"\x08"  # of field 1, the IR version
 MAX_AXES = 32
+MAX_COMMENTS = 2**20  # bytes that others may have added
 SECONDS = 60.0  # for the check of a foreign file
 
 _MODEL = Message(
@@ -100,6 +101,9 @@ def check_foreign(content: bytes, expected: bytes, seconds: float = SECONDS) -> 
     Returns if they differ in nothing that matters, such as comments or the order of fields; else
     raises ModelFileError, also if the parser crashes, hangs or takes too much memory.
     """
+    more = len(content) - len(expected)
+    if more > MAX_COMMENTS:
+        raise ModelFileError(f"{more:,} bytes more than its network needs")
     script = Path(onnx_check.__file__)
     try:
         done = subprocess.run(

@@ -147,13 +147,18 @@ def relu6(model):
     next(t for t in model.graph.initializer if t.name == "six").raw_data = np.float32(7).tobytes()
 
 
+def with_raw_node(node):
+    """The export with another node, as bytes."""
+    graph = onnx.ModelProto.FromString(GOOD).graph.SerializeToString() + field(1, node)
+    return edited(lambda model: model.ClearField("graph")) + field(7, graph)
+
+
 def nested_graphs(levels):
     """The export with a node that holds a graph that holds a node, so many levels deep."""
     node = b""
     for _ in range(levels):
         node = field(5, field(6, field(1, node)))
-    graph = onnx.ModelProto.FromString(GOOD).graph.SerializeToString() + field(1, node)
-    return edited(lambda model: model.ClearField("graph")) + field(7, graph)
+    return with_raw_node(node)
 
 
 def sparse(model):
@@ -198,6 +203,14 @@ FILES = {
     "10**6 empty nodes of one graph": (
         edited(lambda m: m.graph.node.extend([onnx.NodeProto()] * 10**6)),
         "graph: more than 100000 fields",
+    ),
+    "10**6 empty attributes of one node": (
+        with_raw_node(b"\x2a\0" * 10**6),
+        "2,000,005 bytes more than its network needs",
+    ),
+    "10**5 empty attributes of one node": (
+        with_raw_node(b"\x2a\0" * 10**5),
+        "is not an operator",
     ),
     "a million dims": (on_kernel(dims=[1] * 10**6), "more than 100000 fields"),
     "graphs nested 90 deep": (nested_graphs(30), "is not an operator"),
