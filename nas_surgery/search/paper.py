@@ -99,7 +99,8 @@ class _Surgeon:
             if not chosen:
                 break
             tried += chosen
-            finished = yield from self._try(branches, pool, chosen, (start, end, attempt))
+            spare = _unchanged(branches, trained)
+            finished = yield from self._try(branches, spare, pool, chosen, (start, end, attempt))
             trained += finished
             kept = [branch for branch in finished if self._remembered(branch, branches)]
             if kept:
@@ -131,22 +132,27 @@ class _Surgeon:
     def _try(
         self,
         branches: list[Branch],
+        spare: list[Branch],
         pool: list[Candidate],
         chosen: list[Candidate],
         place: tuple[int, int, int],
     ) -> Steps:
-        """Operate and retrain, keep the best by score, train those to the full epoch step."""
+        """Operate and retrain, keep the best by score, train those to the full epoch step.
+
+        spare: from an earlier try, to be kept for the case that this one falls behind too.
+        """
         start, end, attempt = place
         where: dict[str, Any] = {"epoch": start, "try": attempt}
         jobs = [self._retraining(candidate, branches, end) for candidate in chosen]
         proposals = describe(pool, chosen, jobs)
-        retrained = yield self._round(jobs, branches, {**where, "proposals": proposals})
+        held = [*branches, *spare]
+        retrained = yield self._round(jobs, held, {**where, "proposals": proposals})
         scored = self._score(branches, chosen, retrained)
         selected = [branch for score, branch in scored if isfinite(score)][: self.settings.branches]
         scores = {str(branch.id): score for score, branch in scored}
         jobs = [self._continuation(branch, end) for branch in selected]
         decision = {**where, "scores": scores, "selected": [branch.id for branch in selected]}
-        outcomes = yield self._round(jobs, [*branches, *selected], decision)
+        outcomes = yield self._round(jobs, [*held, *selected], decision)
         pairs = zip(selected, outcomes, strict=True)
         return [attrs.evolve(branch, outcome=o) for branch, o in pairs if not o.failed]
 
@@ -197,10 +203,9 @@ class _Surgeon:
 
         Where it was among the selected, unchanged, it has been trained to the epoch step already.
         """
+        if spare := _unchanged(branches, trained):
+            return spare
         known = best(branches)
-        for branch in trained:
-            if branch.candidate and branch.candidate.branch == known.id and _is_identity(branch):
-                return [branch]
         job = self._continuation(known, end)
         decision = {"epoch": end, "event": "every try fell behind", "selected": [known.id]}
         outcomes = yield self._round([job], branches, decision)
@@ -239,5 +244,13 @@ def _moved(excluded: tuple[int, ...], outcome: Outcome) -> tuple[int, ...] | Non
     return tuple(outcome.origins.index(address) for address in excluded)
 
 
-def _is_identity(branch: Branch) -> bool:
-    return branch.candidate is not None and branch.candidate.operation.name == IDENTITY
+def _unchanged(branches: Sequence[Branch], trained: Sequence[Branch]) -> list[Branch]:
+    """The best of the branches, where a try has trained it on without surgery; else nothing."""
+    known = best(branches).id
+    return [
+        branch
+        for branch in trained
+        if branch.candidate is not None
+        and branch.candidate.branch == known
+        and branch.candidate.operation.name == IDENTITY
+    ]

@@ -39,6 +39,7 @@ class World:
     def __init__(self, accuracy, operations=None, network=NETWORK):
         self.accuracy, self.operations, self.start = accuracy, operations or PAPER, network
         self.jobs, self.outcomes, self.rounds = {}, {}, []
+        self.held = set()  # jobs whose weights the driver still has
 
     def search(self, settings=None, **setting):
         """Run the strategy to its end; the winner's id."""
@@ -58,11 +59,14 @@ class World:
                 current = generator.send(outcomes)
             except StopIteration as end:
                 self.winner = end.value
+                assert self.winner in self.held
                 return self
 
     def answer(self, current):
         self.rounds.append(current)
         assert current.best is None if len(self.rounds) == 1 else not self[current.best].failed
+        assert set(current.live) <= self.held, "weights that were given up cannot come back"
+        self.held = {*current.live, current.best, *(job.id for job in current.jobs)}
         for job in current.jobs:
             assert job.id == len(self.jobs)
             assert job.parent is None or job.parent in current.live
