@@ -183,11 +183,13 @@ class _Run:
                 " --allow-changes goes on all the same"
             )
         if changes:
-            self.journal.begin_again()
-        self.journal.write("run", **now)
-        known = self.journal.upcoming("changes")
-        if changes or known:
-            self.journal.write("changes", changes=changes or (known or {})["changes"])
+            self.journal.begin_again(now, changes)
+        else:
+            self.journal.write("run", **now)
+            known = self.journal.upcoming("changes")
+            if known is not None:
+                self.journal.write("changes", changes=known["changes"])
+        self.driver.changed = any(r["record"] == "changes" for r in self.journal.records)
 
     def _baseline(self) -> dict[str, Any]:
         """The start topology, trained like the winner but without surgery."""

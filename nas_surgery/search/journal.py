@@ -82,20 +82,24 @@ class Journal:
             self._answers = []
         if not self.replaying or self._copying:
             self._append(to_line(record).encode() + b"\n")
-        self._next += self.replaying
+        if self.replaying:
+            self._next += 1
         self.records.append(record)
         if not self.replaying:
             failpoint("journal.appended")
 
-    def begin_again(self) -> None:
-        """Set the file aside and write a new one, into which records are copied while they fit."""
+    def begin_again(self, header: Mapping[str, Any], changes: list[str]) -> None:
+        """Set the file aside and begin a new one, into which records are copied while they fit."""
         assert self._path is not None, "only a journal on disk is set aside"
         assert self._file is not None
         self._file.close()
         self._path.replace(self._path.with_name("journal-before-changes.jsonl"))
         self._file = self._path.open("ab")
-        self._answers = [r for r in self._answers if r["record"] not in ("run", "changes")]
-        self._copying = True
+        old = [record for record in self._answers if record["record"] not in ("run", "changes")]
+        self._answers, self._next = [], 0
+        self.write("run", **header)
+        self.write("changes", changes=changes)
+        self._answers, self._copying = old, True
 
     def forget_failures(self, count: int) -> None:
         """Drop the recorded outcomes at the end if at least `count` jobs in a row failed.
