@@ -55,6 +55,7 @@ REFUSED = [
     ("[training]\noptimizer = 'sdg'", "training.optimizer", "must be one of 'sgd', 'adam'"),
     ("[training]\nloss = 'x'", "training.loss", "must be one of 'auto', 'cross_entropy'"),
     ("[training]\nschedule = 'x'", "training.schedule", "must be one of 'constant', 'cosine'"),
+    ("[training]\nstate_at_surgery = 'x'", "training.state_at_surgery", "one of 'reset', 'carry'"),
     ("[training]\nbeta1 = 1", "training.beta1", "< 1"),
     ("[search]\nstrategy = 3", "search.strategy", "must be a string"),
     ("[search]\nmax_epochs = 0", "search.max_epochs", "≥ 1"),
@@ -272,3 +273,11 @@ def test_other_sources_are_not_taken_for_paths(tmp_path, monkeypatch):
     file.write_text('[data]\nsource = "sklearn:digits"')
     monkeypatch.chdir("/")
     assert Spec.from_toml(file).data.source == "sklearn:digits"
+
+
+@pytest.mark.parametrize("mode", ["reset", "carry"])
+def test_what_surgery_does_to_the_optimizer_reaches_the_recipe(mode):
+    """`[training] state_at_surgery`."""
+    spec = Spec.from_dict({"training": {"state_at_surgery": mode}})
+    assert spec.training.recipe("cross_entropy", 0, 10, 5).state_at_surgery == mode
+    assert Spec().training.state_at_surgery == "reset"
