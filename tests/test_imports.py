@@ -1,0 +1,205 @@
+"""Who may import whom, read from the source of every module."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nas_surgery
+from nas_surgery.search import STRATEGIES
+
+PACKAGE = Path(nas_surgery.__file__).parent
+REPOSITORY = PACKAGE.parent
+FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
+BASE = {"nas_surgery.errors", "nas_surgery.validators"}  # know nothing of the rest
+CLOCK = {"time", "datetime", "timeit"}
+DISK = {"os", "io", "pathlib", "shutil", "tempfile", "nas_surgery.files", "safetensors"}
+PROCESSES = {"subprocess", "multiprocessing", "threading", "concurrent", "signal", "asyncio"}
+
+# what else each part may import of ours; everything it does not name is closed to it
+ALLOWED = {
+    "network": set(),
+    "surgery": {"network"},
+    "operations": {"network", "surgery", "analysis"},
+    "analysis": {"network"},
+    "recommender": {"network", "operations", "analysis"},
+    "scores": set(),
+    "training": {"network"},
+}
+
+
+def modules(part):
+    """The files of a module or of a package of ours."""
+    single = PACKAGE / f"{part}.py"
+    return [single] if single.exists() else sorted((PACKAGE / part).rglob("*.py"))
+
+
+def imports(file, *, only_runtime=False):
+    """Full names of everything that a file imports, anywhere in it: modules, and what is taken of them.
+
+    only_runtime: leave out what stands under `if TYPE_CHECKING`.
+    """
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    hidden = set()
+    if only_runtime:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+                hidden |= {id(inner) for statement in node.body for inner in ast.walk(statement)}
+    names = set()
+    for node in ast.walk(tree):
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return names
+
+
+def within(name, *packages):
+    """Whether a full name is one of the packages or lies in one."""
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def ours(file, **options):
+    """What a file imports of ours, as full module names."""
+    found = {name for name in imports(file, **options) if within(name, "nas_surgery")}
+    return {name for name in found if name != "nas_surgery"}
+
+
+def test_the_reader_of_imports_sees_them_all(tmp_path):
+    """In functions too, under other names, and those for type checkers only on request."""
+    file = tmp_path / "module.py"
+    file.write_text(
+        "import os.path as p\n"
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from a.b import c\n"
+        "def f():\n    from d import e as g\n"
+    )
+    assert imports(file) == {
+        "os.path",
+        "typing",
+        "typing.TYPE_CHECKING",
+        "a.b",
+        "a.b.c",
+        "d",
+        "d.e",
+    }
+    assert imports(file, only_runtime=True) == imports(file) - {"a.b", "a.b.c"}
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_each_part_imports_only_what_lies_below_it(part):
+    """`network` nothing of ours, `surgery` the network, `operations` both, and so on upwards."""
+    allowed = {f"nas_surgery.{name}" for name in (part, *ALLOWED[part])}
+    if part != "network":
+        allowed |= BASE
+    files = modules(part)
+    assert files, part
+    for file in files:
+        for name in ours(file):
+            assert within(name, *allowed), f"{file.name} imports {name}"
+
+
+@pytest.mark.parametrize("name", sorted(BASE))
+def test_errors_and_validators_depend_on_nothing(name):
+    """But the errors of the network, which they pass on."""
+    (file,) = modules(name.removeprefix("nas_surgery."))
+    assert all(within(found, "nas_surgery.network.errors") for found in ours(file))
+
+
+def reached():
+    """The modules of `search` that a strategy imports, directly or through others."""
+    found, waiting = set(), [sys.modules[cls.__module__].__file__ for cls in STRATEGIES.values()]
+    while waiting:
+        file = Path(waiting.pop())
+        if file in found or not file.exists() or file.parent != PACKAGE / "search":
+            continue
+        found.add(file)
+        for name in ours(file, only_runtime=True):
+            path = REPOSITORY / name.replace(".", "/")
+            waiting += [path.with_suffix(".py"), path / "__init__.py"]
+    return sorted(found)
+
+
+def test_what_strategies_reach_is_found():
+    """Their own modules and what these share."""
+    assert {"paper", "strategy", "jobs", "topology"} <= {file.stem for file in reached()}
+
+
+@pytest.mark.parametrize("file", reached(), ids=lambda file: file.stem)
+def test_strategies_touch_no_clock_disk_process_or_framework(file):
+    """So that a search can be replayed from its journal; nor does anything that they build on."""
+    worldly = {"nas_surgery.backends", "nas_surgery.runner", "nas_surgery.preparation"}
+    for name in imports(file, only_runtime=True):
+        assert not within(name, *CLOCK, *DISK, *PROCESSES, *FRAMEWORKS, *worldly), name
+    names = {
+        node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)
+    }
+    assert not names & {"open", "print", "exec", "eval"}
+
+
+@pytest.mark.parametrize("file", modules("operations") + modules("surgery"), ids=lambda f: f.stem)
+def test_surgery_draws_no_randomness_of_its_own(file):
+    """Every draw comes from a keyed generator that is handed in; nothing is global."""
+    text = file.read_text(encoding="utf-8")
+    assert "import random" not in text
+    for call in ("default_rng", "np.random.seed", "np.random.normal", "np.random.rand"):
+        assert call not in text
+
+
+CORE = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", CORE, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_the_core_imports_no_framework(file):
+    """Neither torch nor tensorflow, not even inside a function; nor any backend or test."""
+    for name in imports(file):
+        assert not within(name, *FRAMEWORKS, "nas_surgery_torch", "nas_surgery_tensorflow"), name
+        if "testing" not in file.relative_to(PACKAGE).parts:
+            assert not within(name, "pytest", "hypothesis", "nas_surgery.testing"), name
+
+
+BACKENDS = sorted((REPOSITORY / "backends").glob("*/nas_surgery_*/__init__.py"))
+
+
+@pytest.mark.parametrize("file", BACKENDS, ids=lambda file: file.parent.name)
+def test_a_backend_imports_its_framework_when_it_is_first_used(file):
+    """Its `__init__` holds the hook alone; nothing at the top of it costs seconds."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            top = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+            assert not within(top, *FRAMEWORKS, file.parent.name), top
+
+
+def loaded(code):
+    """Which modules a fresh process has after running the code."""
+    script = f"{code}\nimport sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_imports_no_framework():
+    """Nor anything else that is only sometimes needed and slow."""
+    held = loaded("import nas_surgery")
+    assert "nas_surgery.runner" in held
+    assert not held & {*FRAMEWORKS, "sklearn", "onnxruntime", "pytest", "hypothesis"}
+
+
+def test_listing_plugins_imports_no_framework():
+    """Backends say what they are without it."""
+    held = loaded("from nas_surgery.plugins import default_registry; default_registry()")
+    assert not held & FRAMEWORKS
+
+
+def test_the_public_names_are_there():
+    """Everything that `__all__` promises, in order, and nothing private."""
+    assert sorted(nas_surgery.__all__) == nas_surgery.__all__
+    for name in nas_surgery.__all__:
+        assert hasattr(nas_surgery, name)
