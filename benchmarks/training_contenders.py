@@ -19,22 +19,26 @@ Train = Callable[[int], object]  # takes a number of epochs
 
 @attrs.frozen
 class Case:
-    """A network, and how long to train it in one repeat."""
+    """A network, and how long to train it in one repeat.
+
+    updates: steps that it has behind it already, for a backend that compiles after a while.
+    """
 
     name: str
     inputs: int
     hidden: tuple[int, ...]
     samples: int = 10000
     epochs: int = 5
+    updates: int = 2**16
 
     @property
     def steps(self) -> int:
         return self.epochs * self.samples // BATCH
 
     def other_topology(self, number: int) -> "Case":
-        """A case of one step with slightly wider layers."""
+        """A case of one step, the first one, with slightly wider layers."""
         hidden = tuple(units + number for units in self.hidden)
-        return attrs.evolve(self, hidden=hidden, samples=BATCH, epochs=1)
+        return attrs.evolve(self, hidden=hidden, samples=BATCH, epochs=1, updates=0)
 
 
 Build = Callable[[Case], Train]
@@ -61,7 +65,7 @@ def data(case: Case) -> tuple[np.ndarray, np.ndarray]:
 def backend(name: str) -> Contender:
     from nas_surgery import Network, Samples, TrainState
     from nas_surgery import backend as find_backend
-    from nas_surgery.training import SGD, Recipe
+    from nas_surgery.training import SGD, Recipe, Slots
 
     engine, recipe = find_backend(name), Recipe(SGD(RATE), batch_size=BATCH)
 
@@ -69,7 +73,8 @@ def backend(name: str) -> Contender:
         placed = engine.place(Samples(*data(case)))
 
         def build(case: Case) -> Train:
-            state = TrainState(Network.dense(case.inputs, case.hidden, CLASSES))
+            network = Network.dense(case.inputs, case.hidden, CLASSES)
+            state = TrainState(network, Slots({}, case.updates), case.updates)
             steps = case.samples // BATCH
             return lambda epochs: engine.train(
                 state, placed, recipe.plan(case.samples, 0, epochs * steps)

@@ -6,7 +6,8 @@ One process for each contender; their repeats take turns, so that all meet the s
 best of each counts. Data are synthetic: inputs of unit variance, random labels of ten classes.
 Steps are plain SGD on batches of 16, over whole epochs, each in an order of its own.
 
-- numpy, torch, tensorflow: `Backend.train`, making the plan of batches included
+- numpy, torch, tensorflow: `Backend.train`, making the plan of batches included, as late in a run
+  as a backend has compiled whatever it compiles
 - keras: `model.fit` on a tf.data pipeline (from_tensor_slices, cached, shuffled, batched), with
   default settings and no metric
 - torch loop: `nn.Sequential`, `optim.SGD`, zero_grad, backward, step over tensors in memory, one thread

@@ -6,8 +6,8 @@ come from the host before each replay, and logits are kept behind it.
 
 import torch
 
-from nas_surgery_torch.batches import Batches
 from nas_surgery_torch.step import Step
+from nas_surgery_torch.stretches import Stretch
 
 MIN_STEPS = 64  # capturing takes some milliseconds; not tuned on a device yet
 
@@ -18,7 +18,7 @@ def pays(device: torch.device, steps: int) -> bool:
 
 
 class GraphedStep:
-    """Runs a step on batches of its size; at most `capacity` at once.
+    """Runs a step on stretches of at most `capacity` batches of its size.
 
     x: (N, ...), all inputs; rate: the scalar that the step reads its learning rate from.
     """
@@ -34,14 +34,14 @@ class GraphedStep:
         self.position = torch.zeros(1, dtype=torch.int64, device=x.device)
         self.graph: torch.cuda.CUDAGraph | None = None
 
-    def run(self, batches: Batches) -> None:
+    def run(self, stretch: Stretch) -> None:
         """Train on the batches and fill their logits."""
-        count = len(batches)
-        self.indices[:count].copy_(batches.indices)
-        self.targets[:count].copy_(batches.targets)
-        self.rates[:count].copy_(batches.rates)
+        count = len(stretch)
+        self.indices[:count].copy_(stretch.indices)
+        self.targets[:count].copy_(stretch.targets)
+        self.rates[:count].copy_(stretch.rates)
         self.position.zero_()
-        for number, kept in enumerate(batches.logits.unbind(), batches.first):
+        for number, kept in enumerate(stretch.logits.unbind(), stretch.first):
             self.step.masks.draw(self.seed, number)
             self.once()
             kept.copy_(self.step.logits)

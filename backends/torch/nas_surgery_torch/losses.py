@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from nas_surgery.network import Array
-from nas_surgery_torch.nodes import Call
+from nas_surgery_torch.layers import Call
 
 
 class CrossEntropy:

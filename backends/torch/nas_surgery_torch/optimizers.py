@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from nas_surgery.training import SGD, Adam, AdamW, Optimizer, RMSprop
-from nas_surgery_torch.nodes import Call
+from nas_surgery_torch.layers import Call
 
 Vectors = Mapping[str, torch.Tensor]
 

@@ -7,8 +7,8 @@ import torch
 
 from nas_surgery.network import Dropout, Network, keyed_generator
 from nas_surgery.network.network import array_name
+from nas_surgery_torch.layers import Call, DenseNode, DropoutNode, Node, Tensors, node
 from nas_surgery_torch.losses import Loss
-from nas_surgery_torch.nodes import Call, DenseNode, DropoutNode, Node, Tensors, node
 
 
 class Step:

@@ -9,15 +9,15 @@ from nas_surgery.backends import Backend, raw_samples
 from nas_surgery.network import Array, Network, Shape
 from nas_surgery.training import SGD, Samples, Slots, TrainingPlan, TrainState, slot_names
 from nas_surgery_torch import cuda_graph, translate
-from nas_surgery_torch.batches import Batches, stretches
 from nas_surgery_torch.cuda_graph import GraphedStep
 from nas_surgery_torch.data import PlacedSamples, moved
 from nas_surgery_torch.devices import named_device, present_devices, repeatable
+from nas_surgery_torch.layers import Call
 from nas_surgery_torch.layout import Layout
 from nas_surgery_torch.losses import LOSSES
-from nas_surgery_torch.nodes import Call
 from nas_surgery_torch.optimizers import clip_calls, update_calls
 from nas_surgery_torch.step import Step
+from nas_surgery_torch.stretches import Stretch, stretches
 
 PREDICT_ROWS = 1024
 LOGITS_KEPT = 2**20  # of the steps between two looks at the losses
@@ -119,28 +119,28 @@ class _Training:
         rates = self.plan.rates[done : done + steps] * (
             self.loss.factor(size) if self.at_once else 1.0
         )
-        batches = Batches(
+        stretch = Stretch(
             first=self.before.step + done,
             indices=indices,
             targets=targets,
             rates=torch.tensor(rates).to(self.rate),
             logits=torch.empty_like(targets),
         )
-        self._train(batches)
-        return self.loss.losses(batches.logits, labels)
+        self._train(stretch)
+        return self.loss.losses(stretch.logits, labels)
 
-    def _train(self, batches: Batches) -> None:
-        step = self._step(batches.indices.shape[1])
-        if cuda_graph.pays(self.x.device, len(batches)):
+    def _train(self, stretch: Stretch) -> None:
+        step = self._step(stretch.indices.shape[1])
+        if cuda_graph.pays(self.x.device, len(stretch)):
             self.graphed = self.graphed or GraphedStep(
                 step, self.x, self.rate, self.plan.seed, self.capacity
             )
-            self.graphed.run(batches)
+            self.graphed.run(stretch)
         else:
-            self._train_eagerly(step, batches)
+            self._train_eagerly(step, stretch)
 
-    def _train_eagerly(self, step: Step, batches: Batches) -> None:
-        for number, (indices, target, rate, logits) in enumerate(batches, batches.first):
+    def _train_eagerly(self, step: Step, stretch: Stretch) -> None:
+        for number, (indices, target, rate, logits) in enumerate(stretch, stretch.first):
             torch.index_select(self.x, 0, indices, out=step.x)
             self.rate.copy_(rate)
             step.masks.draw(self.plan.seed, number)

@@ -1,4 +1,4 @@
-"""What the steps of a stretch of training need, as tensors with the steps first."""
+"""A plan cut into stretches: consecutive batches of one size."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,8 @@ from nas_surgery.training import TrainingPlan
 
 
 @attrs.frozen(eq=False)
-class Batches:
-    """Consecutive batches of one size.
+class Stretch:
+    """What consecutive batches of one size need, as tensors with the steps first.
 
     first: step of the run. indices: of the samples, (steps, batch). targets, logits (to be filled):
     (steps, outputs, batch). rates: (steps,).
