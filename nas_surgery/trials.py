@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 
 from nas_surgery.analysis import analyse
-from nas_surgery.errors import PluginError
+from nas_surgery.errors import OperationError, PluginError
 from nas_surgery.network import Network
 from nas_surgery.operations import Context, Operation, Proposal
 from nas_surgery.plugins import BUILTIN, Registry
@@ -49,5 +49,8 @@ def _operate(operation: type[Operation]) -> None:
         if not isinstance(proposal, Proposal):
             raise TypeError(f"propose must return Proposals, got {proposal!r}")
         proposal.operation.parameters_after(network)
-        surgery = proposal.operation.apply(network, Context(0, (key,), probe))
+        try:
+            surgery = proposal.operation.apply(network, Context(0, (key,), probe))
+        except OperationError:  # it may refuse this network, as it would any that does not suit it
+            continue
         checked(proposal.operation, network, surgery)

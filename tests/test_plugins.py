@@ -248,18 +248,19 @@ def test_an_observer_that_raises_is_reported_and_heeded_no_less(file, error):
     assert len(modules["quiet.py"].seen) == 2
 
 
-def run(plugin, **search):
+def run(plugin, out=None):
     """A short run with a single-file plugin."""
     settings = {"strategy": "paper", "max_epochs": 4, "initial_epochs": 2, "epoch_step": 2}
-    settings |= {"retraining_batches": 2, **search}
+    settings |= {"retraining_batches": 2}
     data = {"source": "sklearn:iris"}
     spec = {"plugins": [str(plugin)], "data": data, "network": {"hidden": [5]}, "search": settings}
-    return ns.run(spec)
+    return ns.run(spec, out=out)
 
 
 OPERATION = """
 import attrs, numpy as np
 from nas_surgery import Context, Operation, Proposal
+from nas_surgery.operations import Identity
 
 @attrs.frozen
 class Mine(Operation):
@@ -281,22 +282,29 @@ def nas_surgery_operations():
 """
 
 
-@pytest.mark.parametrize(
-    ("apply", "propose", "reason"),
-    [
-        ("raise ValueError('broken')", "return [Proposal(cls(), 1.0, '')]", "ValueError: broken"),
-        ("raise SystemExit(3)", "return [Proposal(cls(), 1.0, '')]", "SystemExit: 3"),
-        ("return network", "return [Proposal(cls(), 1.0, '')]", "apply must return a Surgery"),
-        ("raise ValueError", "raise ValueError('no idea')", "ValueError: no idea"),
-        ("raise ValueError", "raise SystemExit(3)", "SystemExit: 3"),
-        ("raise ValueError", "return [Proposal(cls(), float('nan'), '')]", "score must be"),
-        ("raise ValueError", "return 3", "TypeError"),
-    ],
+BREAKING = [
+    # what apply does, what propose does, the reason that is given
+    ("raise ValueError('broken')", "return [Proposal(cls(), 1.0, '')]", "ValueError: broken"),
+    ("raise SystemExit(3)", "return [Proposal(cls(), 1.0, '')]", "SystemExit: 3"),
+    ("return network", "return [Proposal(cls(), 1.0, '')]", "apply must return a Surgery"),
+    ("raise ValueError", "raise ValueError('no idea')", "ValueError: no idea"),
+    ("raise ValueError", "raise SystemExit(3)", "SystemExit: 3"),
+    ("raise ValueError", "return [Proposal(cls(), float('nan'), '')]", "score must be"),
+    ("raise ValueError", "return 3", "TypeError"),
+]
+LATER = (
+    "if network.layers[0].kind == 'normalize': "  # the network of a run, not the one of the trial
 )
+
+
+@pytest.mark.parametrize(("apply", "propose", "reason"), BREAKING)
 def test_an_operation_that_breaks_in_mid_run_fails_alone(file, apply, propose, reason):
     """The run ends well; plugin, version, reason and traceback are in the journal."""
-    plugin = file(OPERATION.format(apply=apply, propose=propose))
-    records = run(plugin).history
+    text = OPERATION.format(
+        apply=f"{LATER}{apply}\n        return Identity().apply(network)",
+        propose=f"{LATER}{propose}\n        return []",
+    )
+    records = run(file(text)).history
     faults = [fault for record in records for fault in record.get("faults", ())]
     faults += [record["failure"] for record in records if record.get("failure")]
     assert faults
@@ -306,11 +314,32 @@ def test_an_operation_that_breaks_in_mid_run_fails_alone(file, apply, propose, r
         assert fault["traceback"].startswith("Traceback")
 
 
+@pytest.mark.parametrize(("apply", "propose", "reason"), BREAKING)
+def test_an_operation_that_breaks_at_once_is_refused_before_the_run(
+    tmp_path, file, apply, propose, reason
+):
+    """It costs no training, and nothing is written."""
+    plugin = file(OPERATION.format(apply=apply, propose=propose))
+    with pytest.raises(PluginError) as refusal:
+        run(plugin, out=tmp_path / "out")
+    assert reason in str(refusal.value)
+    assert "plugin mine.py sha256:" in str(refusal.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_operation_may_refuse_a_network_that_does_not_suit_it(file):
+    """With an OperationError, in a trial as in a run: that is no fault of the plugin."""
+    refusing = "from nas_surgery.errors import OperationError; raise OperationError('too small')"
+    text = OPERATION.format(apply=refusing, propose="return [Proposal(cls(), 1.0, '')]")
+    failures = [r["failure"] for r in run(file(text)).history if r.get("failure")]
+    assert {failure["reason"] for failure in failures} == {"OperationError: too small"}
+
+
 @pytest.mark.parametrize("number", ["np.int64(3)", "np.float32(0.5)", "(1, 2)"])
 def test_numbers_of_numpy_in_an_operation_do_not_stop_the_run(file, number):
     """A plugin writes `count=np.argmax(...)` sooner or later; the journal holds plain numbers."""
     propose = f"return [Proposal(cls({number}), 1.0, '')]"
-    apply = "from nas_surgery.operations import Identity; return Identity().apply(network)"
+    apply = "return Identity().apply(network)"
     history = run(file(OPERATION.format(apply=apply, propose=propose))).history
     jobs = [record for record in history if record["record"] == "job"]
     tried = [job["operations"][0] for job in jobs if job["operations"]]
