@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os.path import exists, isdir, isfile  # unlike Path's, no errors of paths that cannot be read
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -107,8 +108,8 @@ def inspect(model: Path) -> None:
     from nas_surgery.inspection import inspection
     from nas_surgery.plugins import default_registry
 
-    runs = model.is_dir() and any(model.rglob("journal.jsonl"))
-    if not runs or (model / "winner.safetensors").is_file():
+    runs = isdir(model) and any(model.rglob("journal.jsonl"))
+    if not runs or isfile(model / "winner.safetensors"):
         network = load(_model_file(model))
         click.echo(inspection(network, default_registry().all("operations")) + "\n" * runs)
     if runs:
@@ -187,10 +188,10 @@ def _stoppable() -> Iterator[None]:
 
 def _model_file(model: Path) -> Path:
     """The winner's file of a run directory, or the file itself."""
-    if not model.is_dir():
+    if not isdir(model):
         return model
     winner = model / "winner.safetensors"
-    if not winner.is_file():
+    if not isfile(winner):
         raise NasSurgeryError(f"{model}: no winner.safetensors in it; is it a run that has ended?")
     return winner
 
@@ -210,13 +211,13 @@ def _metadata(model: Path) -> dict[str, Any] | None:
     """What the ONNX file of a run, or the ONNX file itself, says beside the network."""
     from nas_surgery.onnx_io import read_metadata
 
-    file = model / "winner.onnx" if model.is_dir() else model
-    return read_metadata(file) if file.suffix == ".onnx" and file.is_file() else None
+    file = model / "winner.onnx" if isdir(model) else model
+    return read_metadata(file) if file.suffix == ".onnx" and isfile(file) else None
 
 
 def _new_directory(spec: Path) -> Path:
     number = 1
-    while (directory := Path("runs") / f"{spec.stem}-{number}").exists():
+    while exists(directory := Path("runs") / f"{spec.stem}-{number}"):
         number += 1
     return directory
 
