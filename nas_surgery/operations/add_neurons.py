@@ -5,13 +5,13 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.analysis import Analysis
-from nas_surgery.network import Group, Network
+from nas_surgery.network import Array, Group, Network
 from nas_surgery.operations.base import Context, Operation, Proposal, width_parameters
 from nas_surgery.surgery import (
     Surgery,
-    WidthMap,
     change_width,
     clone_map,
+    differentiable,
     gradient_map,
     pair_map,
     split_map,
@@ -19,7 +19,8 @@ from nas_surgery.surgery import (
 )
 from nas_surgery.validators import one_of, whole
 
-METHODS = ("pairs", "gradient", "zero", "split", "clone")
+METHODS = ("gradient", "pairs", "zero", "split", "clone")
+COPIES = {"split": split_map, "clone": clone_map}
 PROBE_PASSES = {"pairs": 2, "gradient": 6, "zero": 1}  # a backward pass counts as two forward
 
 
@@ -27,12 +28,12 @@ PROBE_PASSES = {"pairs": 2, "gradient": 6, "zero": 1}  # a backward pass counts 
 class AddNeurons(Operation):
     """Add `count` units to the hidden linear layer at address `layer`.
 
-    method "pairs" (default): new units, centred on the probe, each twice, with outgoing weights +v
-    and -v: exact for every activation, and both learn from the first step. "gradient":
-    such pairs, of units picked from a random pool because their outputs on the probe correlate with
-    the gradient of the loss; it needs labels, and falls back to "pairs" without. "zero": new centred units
-    with outgoing weights of zero; exact, and slow to learn. "split": each new unit copies an old one,
-    and the copies share its outgoing weights unevenly, so that their gradients differ; exact.
+    method "pairs": new units, centred on the probe, each twice, with outgoing weights +v and -v: exact
+    for every activation, and both learn from the first step. "gradient" (default): such pairs, of
+    units picked from a random pool because their outputs on the probe correlate with the gradient of
+    the loss; it needs labels, and falls back to "pairs" without. "zero": new centred units with
+    outgoing weights of zero; exact, and slow to learn. "split": each new unit copies an old one, and
+    the copies share its outgoing weights unevenly, so that their gradients differ; exact.
     "clone" (the paper's): incoming weights and bias are halved and outgoing ones duplicated (with k
     copies divided by k); exact for positively homogeneous activations only, and the copies have
     equal gradients and never separate.
@@ -45,27 +46,44 @@ class AddNeurons(Operation):
 
     layer: int = attrs.field(validator=whole(0))
     count: int = attrs.field(validator=whole(1))
-    method: str = attrs.field(default="pairs", validator=one_of(*METHODS))
+    method: str = attrs.field(default=METHODS[0], validator=one_of(*METHODS))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         group = self.group(network, self.layer)
-        surgery = change_width(network, group, self._map(network, group, context))
-        if self.method in PROBE_PASSES and context.probe is None:
-            return surgery.noting("no probe to centre the new units on")
-        if self.method == "gradient" and context.labels is None:
-            surgery = surgery.noting("no labels for a gradient, so plain pairs")
-        return attrs.evolve(surgery, probe_passes=PROBE_PASSES.get(self.method, 0))
-
-    def _map(self, network: Network, group: Group, context: Context) -> WidthMap:
-        generator = context.generator()
-        probe, labels = context.probe, context.labels
-        if self.method == "gradient" and probe is not None and labels is not None:
-            return gradient_map(network, group, self.count, generator, probe, labels, context.loss)
-        if self.method in PROBE_PASSES:
+        if self.method in COPIES:
+            return change_width(
+                network, group, COPIES[self.method](group.size, self.count, context.generator())
+            )
+        if context.probe is None:
             make = zero_map if self.method == "zero" else pair_map
-            return make(network, group, self.count, generator, probe)
-        copy = split_map if self.method == "split" else clone_map
-        return copy(group.size, self.count, generator)
+            change = make(network, group, self.count, context.generator(), None)
+            remark = "no probe to centre the new units on"
+            return change_width(network, group, change).noting(remark)
+        return self._probed(network, group, context, context.probe)
+
+    def _probed(self, network: Network, group: Group, context: Context, probe: Array) -> Surgery:
+        method, remark = self._possible(network, group, context)
+        generator, labels = context.generator(), context.labels
+        if method == "gradient" and labels is not None:
+            change = gradient_map(
+                network, group, self.count, generator, probe, labels, context.loss
+            )
+        else:
+            make = zero_map if method == "zero" else pair_map
+            change = make(network, group, self.count, generator, probe)
+        surgery = change_width(network, group, change)
+        surgery = attrs.evolve(surgery, probe_passes=PROBE_PASSES[method])
+        return surgery.noting(remark) if remark else surgery
+
+    def _possible(self, network: Network, group: Group, context: Context) -> tuple[str, str]:
+        """The method, or the one that it falls back to and why."""
+        if self.method != "gradient":
+            return self.method, ""
+        if context.labels is None:
+            return "pairs", "no labels for a gradient, so plain pairs"
+        if not differentiable(network, group.readers[0].address):
+            return "pairs", "no gradient through the layers behind, so plain pairs"
+        return self.method, ""
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:

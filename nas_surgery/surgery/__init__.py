@@ -20,7 +20,7 @@ from nas_surgery.surgery.exactness import (
 )
 from nas_surgery.surgery.fitting import factor_on_probe, fit_into_reader, fitted_promise
 from nas_surgery.surgery.fresh import centred_units, pair_map, zero_map
-from nas_surgery.surgery.gradient import output_gradient
+from nas_surgery.surgery.gradient import differentiable, output_gradient
 from nas_surgery.surgery.probe import group_activations, writer_inputs
 from nas_surgery.surgery.promising import gradient_map
 from nas_surgery.surgery.result import Carry, Surgery, origins
@@ -55,6 +55,7 @@ __all__ = [
     "change_width",
     "clone_map",
     "dead_units",
+    "differentiable",
     "exact_activation",
     "factor_layer",
     "factor_on_probe",

@@ -24,6 +24,12 @@ def output_gradient(
     return gradient
 
 
+def differentiable(network: Network, address: int) -> bool:
+    """Whether `output_gradient` knows the derivative of every layer behind `address`."""
+    known = (Dense, Activation, Flatten, Dropout)
+    return all(isinstance(layer, known) for layer in network.layers[address + 1 :])
+
+
 def _loss_gradient(outputs: Array, labels: Array, loss: str) -> Array:
     if loss == "mean_squared_error":
         difference: Array = 2 * (outputs - labels) / outputs.shape[1]

@@ -1,9 +1,10 @@
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_surgery.network import ACTIVATIONS, Flatten
+from nas_surgery.network import ACTIVATIONS, Flatten, Layer
 from nas_surgery.numpy_backend import NumpyBackend
 from nas_surgery.operations import AddLayer, AddNeurons, Context
 from nas_surgery.testing.builders import Unbiased, build, labelled
@@ -12,6 +13,17 @@ from nas_surgery.testing.oracles import numerical_gradient
 from nas_surgery.training import SGD, Recipe, TrainState
 
 NEW = ("pairs", "gradient", "zero")
+
+
+@attrs.frozen
+class Cube(Layer):
+    kind = "cube"
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def forward(self, x):
+        return x**3
 
 
 def context(network, seed=0, count=64):
@@ -45,7 +57,7 @@ def test_new_units_are_exact_for_every_activation(method, network, count, seed):
 def test_pairs_are_one_unit_twice_with_opposite_outgoing_weights(function):
     """Columns k+1 … k+p again after p more; rows +v and -v; an odd last unit has zeros."""
     network = build(6, 5, function, 3)
-    edited = AddNeurons(0, 7).apply(network, context(network)).network
+    edited = AddNeurons(0, 7, "pairs").apply(network, context(network)).network
     writer, reader = edited.layers[0], edited.layers[-1]
     first, second = slice(5, 8), slice(8, 11)
     assert np.array_equal(writer.kernel[:, first], writer.kernel[:, second])
@@ -59,7 +71,7 @@ def test_new_units_are_centred_on_the_probe():
     """Their mean pre-activation is zero, wherever the inputs lie."""
     network = build(6, 5, "relu", 3)
     probe = np.random.default_rng(0).normal(5.0, 1.0, (200, 6))
-    edited = AddNeurons(0, 4)(network, probe=probe)
+    edited = AddNeurons(0, 4, "pairs")(network, probe=probe)
     means = edited.forward(probe, stop=1).mean(axis=0)
     assert np.abs(means[5:]).max() < 1e-12
     assert np.abs(means[:5]).max() > 1
@@ -71,7 +83,7 @@ def test_outgoing_weights_have_the_stated_scale(size, scale):
     network = build(4, 10, "relu", 200)
     probe = np.random.default_rng(0).normal(size=(50, 4))
     probe *= size / np.linalg.norm(probe, axis=1, keepdims=True)
-    edited = AddNeurons(0, 40)(network, probe=probe)
+    edited = AddNeurons(0, 40, "pairs")(network, probe=probe)
     deviation = np.sqrt(np.mean(edited.layers[-1].kernel[10:] ** 2))
     assert deviation == pytest.approx(scale / np.sqrt(10 + 40), rel=0.05)
 
@@ -123,7 +135,18 @@ def test_the_gradient_without_labels_falls_back_to_pairs_and_says_so():
     probe = np.random.default_rng(0).normal(size=(50, 6))
     fallen = AddNeurons(0, 4, "gradient").apply(network, Context(1, probe=probe))
     assert "no labels" in fallen.promise.reason
-    assert fallen.network.equals(AddNeurons(0, 4).apply(network, Context(1, probe=probe)).network)
+    plain = AddNeurons(0, 4, "pairs").apply(network, Context(1, probe=probe))
+    assert fallen.network.equals(plain.network)
+    assert fallen.probe_passes == plain.probe_passes == 2
+
+
+def test_layers_whose_derivative_is_unknown_leave_plain_pairs():
+    """A layer of someone else's behind the reader: no gradient, and the promise says so."""
+    network = build(6, 5, "relu", 4, Cube(), 3)
+    given = context(network)
+    surgery = AddNeurons(0, 4, "gradient").apply(network, given)
+    assert "no gradient" in surgery.promise.reason
+    assert surgery.network.equals(AddNeurons(0, 4, "pairs").apply(network, given).network)
 
 
 def test_layers_without_bias_stay_without():

@@ -84,7 +84,7 @@ def test_outcomes_hold_the_damage_before_any_retraining():
 
 def test_exact_surgery_does_no_damage_and_no_surgery_has_none():
     """Rounding apart; jobs that leave the network alone are not measured."""
-    grown = bench().perform(Job(0, None, (AddNeurons(0, 4),)), None).damage
+    grown = bench().perform(Job(0, None, (AddNeurons(0, 4, "pairs"),)), None).damage
     assert grown["predicted"] == 0
     assert grown["outputs"] < 1e-12
     assert abs(grown["loss"]) < 1e-12
@@ -107,7 +107,7 @@ def test_a_network_that_says_nothing_is_compared_absolutely():
 def test_the_cost_counts_the_probes_passes():
     """Two for the damage (before and after), two for the pairs' centring and scale."""
     plain = bench().perform(Job(0, None), None).cost
-    grown = bench().perform(Job(0, None, (AddNeurons(0, 4),)), None)
+    grown = bench().perform(Job(0, None, (AddNeurons(0, 4, "pairs"),)), None)
     extra = grown.cost.forward_macs - 10 * grown.network.macs
     assert grown.cost.forward_samples - plain.forward_samples == 2 * 40 + 2 * 40
     assert extra == 2 * 40 * NETWORK.macs + 40 * (NETWORK.macs + grown.network.macs)
@@ -132,7 +132,7 @@ def test_carried_state_trains_on_and_reset_state_starts_afresh(optimizer):
     for mode in ("reset", "carry"):
         workbench = bench(optimizer=optimizer, state_at_surgery=mode)
         first = workbench.perform(Job(0, None, steps=10), None)
-        grown = workbench.perform(Job(1, 0, (AddNeurons(0, 4),)), first.state)
+        grown = workbench.perform(Job(1, 0, (AddNeurons(0, 4, "pairs"),)), first.state)
         made[mode] = grown.state.slots
     assert made["reset"] is None
     held, old = made["carry"].values[name], first.state.slots.values[name]

@@ -61,8 +61,10 @@ def test_identity_keeps_the_optimizers_state_and_surgery_resets_it():
     identity = bench().perform(Job(1, 0, (Identity(),), steps=2), first.state)
     assert identity.state.network.equals(plain.state.network)
     assert identity.origins == (0, 1, 2)
-    grown = bench().perform(Job(1, 0, (AddNeurons(0, 2),), steps=2), first.state)
-    edited = AddNeurons(0, 2).apply(first.state.network, Context(3, (1, 0), TRAIN.x)).network
+    grown = bench().perform(Job(1, 0, (AddNeurons(0, 2, "pairs"),), steps=2), first.state)
+    edited = (
+        AddNeurons(0, 2, "pairs").apply(first.state.network, Context(3, (1, 0), TRAIN.x)).network
+    )
     plan = RECIPE.plan(10, start=4, steps=2)
     fresh, _ = NumpyBackend().train(TrainState(edited, None, 4), TRAIN, plan)
     assert grown.state.network.equals(fresh.network)
