@@ -4,7 +4,7 @@
 
 Removal: a 300-100-100 network is trained; units of its first layer go, whole layers go, the first layer
 is factored; test accuracy lost at once and behind some batches of retraining. Torch-Pruning takes part
-if it is installed (pip install torch-pruning; needs torch). Growth: 10 and 10-10-10 networks train ten
+if it is installed (pip install -e .[benchmarks]; needs torch). Growth: 10 and 10-10-10 networks train ten
 epochs, every hidden layer is widened ×2 and ×4, and twenty more follow; beside them no growth, and that
 size from scratch for thirty. SGD .005 on batches of 16, the same batches for all. A few minutes;
 --long trains and retrains longer and takes more seeds.
@@ -25,6 +25,8 @@ from threadpoolctl import threadpool_limits
 
 SEEDS, LONG_SEEDS = (6, 63, 97), (6, 63, 72, 77, 97)
 PACKAGES = ("nas-surgery", "numpy", "scipy", "torch", "torch-pruning")
+
+TORCH_PRUNING_ABSENT = "Torch-Pruning is not installed and took no part."
 
 
 def main() -> None:
@@ -66,6 +68,11 @@ def report(results: dict[str, Any]) -> list[str]:
         f" {', '.join(f'{k} {v}' for k, v in results['versions'].items())}",
         "",
         *_removal_table(removal),
+        *(
+            ["", TORCH_PRUNING_ABSENT]
+            if "installed" in results["versions"]["torch-pruning"]
+            else []
+        ),
         "",
         *_growth_table(growth),
     ]
