@@ -16,7 +16,16 @@ from nas_surgery.operations import (
     RemoveLayer,
     RemoveNeurons,
 )
-from nas_surgery.recommender import MODES, Candidate, Limits, Recommender, choose, rank, touches
+from nas_surgery.recommender import (
+    MODES,
+    Candidate,
+    Limits,
+    Recommender,
+    choose,
+    rank,
+    touches,
+    within,
+)
 from nas_surgery.testing.builders import build
 from nas_surgery.testing.networks import networks
 
@@ -132,6 +141,22 @@ def test_parameters_keep_to_the_limit(limit):
         fits = c.parameters <= limit or c.parameters < now or c.operation.name == "identity"
         assert (c in allowed) == fits
     assert Identity() in [c.operation for c in allowed]
+
+
+def test_what_changes_nothing_but_is_too_large_is_left_out():
+    """Beyond the limit only the identity may stay as large as it is; everything else must shrink."""
+    limits, now = Limits(max_parameters=10), NETWORK.parameter_count
+    assert within(Identity(), NETWORK, now, limits)
+    assert not within(Numpy(), NETWORK, now, limits)
+    assert within(Numpy(), NETWORK, now - 1, limits)
+    assert within(Numpy(), NETWORK, now, Limits(max_parameters=now))
+
+
+def test_a_start_with_too_many_macs_can_shrink():
+    """What does not grow is always allowed."""
+    found = ALL.candidates(0, NETWORK, Limits(max_macs=1))
+    assert {"identity", "remove_neurons", "remove_layer"} <= {c.operation.name for c in found}
+    assert "add_neurons" not in {c.operation.name for c in found}
 
 
 @pytest.mark.parametrize("limit", [1, NETWORK.macs, 180, 10_000])

@@ -261,6 +261,13 @@ def test_pixels_share_one_scale(shape):
     assert np.allclose(standard.std(axis=axes), 1, atol=1e-6)
 
 
+def test_images_of_fractions_are_pixels_too():
+    """What has axes of its own is an image whatever its numbers are."""
+    x = np.random.default_rng(6).normal(size=(20, 4, 5))
+    assert scaling_layer(x, "unit").scale.shape == ()
+    assert scaling_layer(x, "standard").scale.shape == ()
+
+
 def test_digits_of_unit_range_are_pixels_and_fractions_are_not():
     """Whole numbers from 0 to 255 are taken for pixels, in vectors too."""
     x = np.random.default_rng(5).integers(0, 17, (50, 64))
