@@ -332,6 +332,16 @@ def test_max_parameters_hold_for_the_winner_and_everything_tried():
     assert max(sizes) <= 90
 
 
+def test_a_search_can_be_kept_to_named_operations():
+    """Others that are installed are not proposed; an unknown one is refused with its key."""
+    names = ["identity", "remove_neurons"]
+    result = ns.run({**SPEC, "search": {**SEARCH, "operations": names}})
+    tried = {op["name"] for job in records(result, "job") for op in job["operations"]}
+    assert tried == set(names)
+    with pytest.raises(NasSurgeryError, match=r"search\.operations: unknown operation 'remove'"):
+        ns.run({**SPEC, "search": {**SEARCH, "operations": ["remove"]}})
+
+
 def test_a_target_ends_the_search_early():
     """At the first decision point where a branch has reached it."""
     result = ns.run({**SPEC, "search": {**SEARCH, "target_accuracy": 0.1}})
