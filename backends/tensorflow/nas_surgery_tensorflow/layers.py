@@ -3,29 +3,27 @@
 import math
 from collections.abc import Callable, Sequence
 
-
 import attrs
 import tensorflow as tf
 
 from nas_surgery.network import Activation, Dense, Dropout, Flatten, Layer
 from nas_surgery.network.activations import LEAKY_SLOPE
 
-Gradient = Callable[[tf.Tensor], tf.Tensor]
+# Functions decorated with `tf.custom_gradient`, such as `tf.nn.silu`, are not used: they register each
+# traced call for ever. `tf.nn.relu` and `relu6` are not either: TensorFlow fuses them with the product
+# before, and oneDNN's fused kernel turns NaN into 0, so that training would go on unaware.
 
 
-@tf.custom_gradient
-def _relu(x: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
-    """Not `tf.nn.relu`: TensorFlow fuses that with the product before it, and oneDNN's fused kernel
-    turns NaN into 0, so that training would go on as if nothing had happened."""
-    y = tf.maximum(x, 0)
-    return y, lambda dy: tf.raw_ops.ReluGrad(gradients=dy, features=y)
+def _relu(x: tf.Tensor) -> tf.Tensor:
+    return tf.where(x <= 0, tf.zeros_like(x), x)
 
 
-@tf.custom_gradient
-def _relu6(x: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
-    """Not `tf.nn.relu6`, for the same reason."""
-    y = tf.minimum(tf.maximum(x, 0), 6)
-    return y, lambda dy: tf.raw_ops.Relu6Grad(gradients=dy, features=y)
+def _relu6(x: tf.Tensor) -> tf.Tensor:
+    return tf.where(x >= 6, tf.constant(6, x.dtype), _relu(x))
+
+
+def _silu(x: tf.Tensor) -> tf.Tensor:
+    return x * tf.math.sigmoid(x)
 
 
 def _leaky_relu(x: tf.Tensor) -> tf.Tensor:
@@ -50,7 +48,7 @@ ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "tanh": tf.math.tanh,
     "sigmoid": tf.math.sigmoid,
     "softplus": tf.math.softplus,
-    "silu": tf.nn.silu,
+    "silu": _silu,
 }
 
 

@@ -14,10 +14,10 @@ from nas_surgery_tensorflow.optimizers import clipped, updated
 
 Tensors = Sequence[tf.Tensor]
 
-KEPT = 64
+KEPT = 32
 """Functions that stay; a run seldom comes back to a topology that so many others followed."""
 
-NARROW = 32
+NARROW = 64
 """With XLA, kernels of at most so many units run twice as fast the other way round, (out, in)."""
 
 

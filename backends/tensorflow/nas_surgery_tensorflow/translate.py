@@ -166,10 +166,8 @@ def _read_normalization(native: keras.layers.Normalization) -> list[Layer]:
     _check(native, invert=False)
     if native.input_mean is not None:
         mean, variance = native.input_mean, native.input_variance
-    elif native.mean is not None:
-        mean, variance = (np.asarray(a)[0] for a in (native.mean, native.variance))
     else:
-        raise BackendError(f"{_named(native)}: it has not been adapted to any data")
+        mean, variance = (np.asarray(array)[0] for array in (native.mean, native.variance))
     scale = np.maximum(np.sqrt(np.asarray(variance, np.float64)), keras.config.epsilon())
     dtype = native.compute_dtype
     return [ir.Normalize(np.asarray(mean, dtype), scale.astype(dtype))]
