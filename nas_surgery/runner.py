@@ -158,7 +158,7 @@ class _Run:
         failpoint("run.header")
         found = self.driver.search()
         baseline = None
-        if found.signum is None and self.made.spec.run.baseline:
+        if found.stopped == "finished" and self.made.spec.run.baseline:
             baseline = self._baseline()
         if found.stopped == "finished":
             self.journal.write("result", winner=found.winner.job, operations=found.operations)

@@ -160,12 +160,13 @@ def test_a_signal_saves_the_best_and_says_how_to_go_on(
 
 
 def test_a_budget_ends_with_the_best_so_far(spec: Path, tmp_path: Path) -> None:
-    """max_seconds stops a long run in order, as a success."""
+    """max_seconds stops a long run in order, as a success, and no baseline goes on behind it."""
     directory = tmp_path / "run"
-    settings = ["--set", "search.max_epochs=100000", "--set", "search.max_seconds=1.5"]
+    settings = ["--set", "search.max_epochs=100000", "--set", "search.max_seconds=1"]
     ended = finish(["run", str(spec), "--out", str(directory), *settings])
     assert ended.code == 0, ended.error
-    assert json.loads((directory / "summary.json").read_text())["stopped"] == "max_seconds"
+    summary = json.loads((directory / "summary.json").read_text())
+    assert (summary["stopped"], summary["baseline"]) == ("max_seconds", None)
 
 
 def test_a_finished_run_resumes_to_the_same_files(undisturbed: Path, tmp_path: Path) -> None:
