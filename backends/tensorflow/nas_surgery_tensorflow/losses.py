@@ -9,7 +9,8 @@ Loss = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 def cross_entropy(logits: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Of softmax(logits) (B, classes) at the class indices y (B,): (B,) and (B, classes)."""
-    return tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=y)
+    loss, gradient = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=y)
+    return loss, gradient
 
 
 def mean_squared_error(outputs: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

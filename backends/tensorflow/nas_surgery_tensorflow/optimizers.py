@@ -33,7 +33,7 @@ def clipped(gradients: Tensors, clip_norm: float) -> list[tf.Tensor]:
 
 def updated(
     optimizer: Optimizer, weights: Tensors, gradients: Tensors, slots: Slots, factors: Tensors
-) -> tuple[list[tf.Tensor], dict[str, list[tf.Tensor]]]:
+) -> tuple[list[tf.Tensor], dict[str, Tensors]]:
     """Weights and slots behind one step. factors: a row of `step_factors`, as scalars."""
     rate, *corrections = factors
     if isinstance(optimizer, AdamW):

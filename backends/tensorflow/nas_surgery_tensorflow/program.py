@@ -61,7 +61,7 @@ class Program:
         """Whether a step is w -= rate·g and no more; then the rates are part of the shares."""
         return self.clip_norm is None and self.optimizer == SGD(0.0)
 
-    def function(self, arguments: Arguments) -> Callable[..., tuple[Any, Tensors, list[Tensors]]]:
+    def function(self, arguments: Arguments) -> Callable[..., Any]:
         """A function for arguments of these shapes: it returns the loss of every sample, (S, B), and
         the weights and slots behind the last step."""
         free = Arguments(*(name in _FREE and not self.xla for name in Arguments._fields))
@@ -80,8 +80,9 @@ def _specs(arrays: Any, free: bool) -> Any:
 
 @lru_cache(KEPT)
 def _traced(program: Program, specs: Arguments) -> Callable[..., Any]:
-    trained = tf.function(_Loop(program).run, autograph=False, jit_compile=program.xla)
-    return trained.get_concrete_function(*specs)
+    loop = tf.function(_Loop(program).run, autograph=False, jit_compile=program.xla)
+    function: Callable[..., Any] = loop.get_concrete_function(*specs)
+    return function
 
 
 class _Loop:
@@ -132,9 +133,9 @@ class _Loop:
             return tuple(w - g for w, g in zip(weights, gradients, strict=True)), slots
         if program.clip_norm is not None:
             gradients = clipped(gradients, program.clip_norm)
-        named = dict(zip(self.names, slots, strict=True))
-        weights, named = updated(program.optimizer, weights, gradients, named, tf.unstack(factors))
-        return tuple(weights), tuple(tuple(named[name]) for name in self.names)
+        held = dict(zip(self.names, slots, strict=True))
+        weights, held = updated(program.optimizer, weights, gradients, held, tf.unstack(factors))
+        return tuple(weights), tuple(tuple(held[name]) for name in self.names)
 
     def _turned(self, arrays: Tensors) -> Tensors:
         """Kernels of flipped layers transposed: the way in and the way out."""
@@ -144,5 +145,6 @@ class _Loop:
 
 
 def _flipped(layer: Description) -> Description:
-    narrow = isinstance(layer, Linear) and layer.units <= NARROW
-    return attrs.evolve(layer, flipped=True) if narrow else layer
+    if isinstance(layer, Linear) and layer.units <= NARROW:
+        return attrs.evolve(layer, flipped=True)
+    return layer

@@ -31,12 +31,14 @@ class Stretch:
     def shares(self) -> Array:
         """What each sample counts in the mean over its batch, (S, B); 0 for those filled in."""
         real = np.arange(self.order.shape[1]) < self.counts[:, None]
-        return real / self.counts[:, None]
+        shares: Array = real / self.counts[:, None]
+        return shares
 
     def mean_losses(self, losses: Array) -> Array:
         """(S,) in float64 from the loss of every sample, (S, B)."""
         real = self.shares > 0
-        return np.where(real, losses, 0).sum(axis=1, dtype=np.float64) / self.counts
+        total: Array = np.where(real, losses, 0).sum(axis=1, dtype=np.float64)
+        return total / self.counts
 
 
 def stretches(plan: TrainingPlan, batch: int, capacity: int, cut: float) -> Iterator[Stretch]:

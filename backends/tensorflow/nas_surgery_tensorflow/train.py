@@ -60,7 +60,7 @@ class TensorFlowBackend(Backend):
             weights = _constants(network.parameters().values())
             starts = range(0, max(1, len(placed)), PREDICT_ROWS)
             parts = [forward(layers, weights, inputs[i : i + PREDICT_ROWS]) for i in starts]
-            return tf.concat(parts, axis=0).numpy()
+            return np.concatenate(parts)
 
     def to_native(self, network: Network) -> Any:
         from nas_surgery_tensorflow import translate
