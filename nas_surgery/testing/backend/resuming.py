@@ -23,6 +23,9 @@ SAMPLES, STEPS = 22, 8  # in batches of 4: six steps an epoch, the last of two s
 MORE_EDITS: dict[str, list[dict[str, Any]]] = {
     "add_layer": [{"layer": 0, "units": 3}],
     "add_neurons": [{"layer": 2, "count": 3, "method": m} for m in ("pairs", "zero", "clone")],
+    "fold_input_centring": [{"method": "centre"}],
+    "remove_layer": [{"layer": 2, "method": "activation"}],
+    "truncated_svd": [{"layer": 0, "rank": 2, "method": "activation"}],
     "remove_neurons": [{"layer": 2, "keep": 5, "method": m} for m in ("activation", "magnitude")],
     "revive": [{"layer": 2}],
 }
