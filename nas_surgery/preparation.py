@@ -21,12 +21,13 @@ from nas_surgery.spec import SearchSpec, Spec
 from nas_surgery.splits import Splits, split
 from nas_surgery.structuring import structure, unknown_key
 from nas_surgery.training import Recipe
-from nas_surgery.trials import try_plugins
+from nas_surgery.trials import sound_operations, try_score
 
 
 @attrs.frozen(eq=False)
 class Preparation:
-    """A run that is ready to start."""
+    """A run that is ready to start. source: of the data. refused: a line on each installed operation
+    that does not work and takes no part."""
 
     spec: Spec
     registry: Registry
@@ -39,6 +40,7 @@ class Preparation:
     score: Score
     operations: dict[str, type[Operation]]
     source: str
+    refused: tuple[str, ...] = ()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -74,8 +76,8 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     with naming("search.score"):
         score = registry.get("scores", spec.search.score)
         wanted(score)
-    operations = _operations(spec.search, registry)
-    try_plugins(registry, operations, spec.search.score, score)
+        try_score(registry, spec.search.score, score)
+    operations, refused = _operations(spec, registry)
     spec.training.make_optimizer()
     dataset = _dataset(spec, registry, data)
     try:
@@ -88,16 +90,34 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
     source = spec.data.source if data is None else "arrays"
     return Preparation(
-        spec, registry, splits, start, backend, device, recipe, strategy, score, operations, source
+        spec,
+        registry,
+        splits,
+        start,
+        backend,
+        device,
+        recipe,
+        strategy,
+        score,
+        operations,
+        source,
+        refused,
     )
 
 
-def _operations(search: SearchSpec, registry: Registry) -> dict[str, type[Operation]]:
-    """The operations that the search may use: all that are registered, or those that are named."""
-    if not search.operations:
-        return registry.all("operations")
-    with naming("search.operations"):
-        return {name: registry.get("operations", name) for name in search.operations}
+def _operations(
+    spec: Spec, registry: Registry
+) -> tuple[dict[str, type[Operation]], tuple[str, ...]]:
+    """The operations that the search may use, all that are registered or those that are named, and
+    why others may not."""
+    files = {Path(name).name for name in spec.plugins}
+    everything: dict[str, type[Operation]] = registry.all("operations")
+    if spec.search.operations:
+        with naming("search.operations"):
+            everything = {name: registry.get("operations", name) for name in spec.search.operations}
+        return sound_operations(registry, everything, named=everything)
+    named = {name for name in everything if registry.owner("operations", name).name in files}
+    return sound_operations(registry, everything, named)
 
 
 def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:

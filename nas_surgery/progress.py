@@ -56,7 +56,7 @@ class Progress:
     def _job_started(self, data: dict[str, Any]) -> None:
         tried = ", ".join(operation["name"] for operation in data["operations"])
         what = f"trying {tried}" if tried else f"training ({data['purpose']})"
-        self._bars.update(self._task, description=f"{what}{self._standing()}")
+        self._bars.update(self._task, description=f"{what}{self._standing()}", refresh=True)
 
     def _job_finished(self, data: dict[str, Any]) -> None:
         if data.get("failure"):
@@ -74,7 +74,7 @@ class Progress:
         )
 
     def _plugin_failed(self, data: dict[str, Any]) -> None:
-        self._bars.console.print(f"{data['plugin']} failed ({data['for']}): {data['reason']}")
+        self._bars.console.print(f"{data.get('plugin', '')} {data['reason']}".strip())
 
     def _standing(self) -> str:
         if self._best is None:

@@ -92,9 +92,9 @@ def as_spec(
 ) -> Spec:
     """A Spec from what callers give."""
     if isinstance(spec, Spec):
-        return Spec.from_dict(spec.to_dict(), overrides)
+        return Spec.from_dict(spec.to_dict(), overrides).with_paths(Path())
     if isinstance(spec, Mapping):
-        return Spec.from_dict(spec, overrides)
+        return Spec.from_dict(spec, overrides).with_paths(Path())
     return Spec.from_toml(spec, overrides)
 
 
@@ -174,6 +174,8 @@ class _Run:
         start = digest(state_to_bytes(TrainState(self.made.network)))
         now = plain(accounts.header(self.made, start))
         self.driver.tell("run_started", now)
+        for reason in self.made.refused:
+            self.driver.tell("plugin_failed", {"reason": reason})
         before = self.journal.upcoming("run") or {"record": "run", **now}
         was = {key: value for key, value in before.items() if key != "record"}
         changes = accounts.differences(was, now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from os.path import exists, expanduser, isabs
+from os.path import abspath, exists, expanduser
 from pathlib import Path
 from typing import Any, Self
 
@@ -242,7 +242,7 @@ class Spec:
         return tomli_w.dumps(self.to_dict())
 
     def with_paths(self, folder: Path) -> Self:
-        """Paths that are not found from the working directory but from `folder` are rewritten."""
+        """Paths made absolute, if they are found from the working directory or else from `folder`."""
         scheme, _, rest = self.data.source.partition(":")
         source = f"npz:{_found(rest, folder)}" if scheme == "npz" else self.data.source
         file = self.network.file and _found(self.network.file, folder)
@@ -271,9 +271,12 @@ def parse_value(text: str) -> Any:
 
 
 def _found(name: str, folder: Path) -> str:
+    """The absolute path of a file that is there, so that a resume finds it from anywhere."""
     path = expanduser(name)
-    beside = folder / path
-    return path if isabs(path) or exists(path) or not exists(beside) else str(beside)
+    for candidate in (path, folder / path):
+        if exists(candidate):
+            return abspath(candidate)
+    return path
 
 
 def _copy(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Plugins are tried on a tiny network before a run starts, so that a broken one costs no training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from itertools import islice
 
@@ -18,12 +18,28 @@ PROPOSALS = 3
 SAMPLES = 8
 
 
-def try_plugins(
-    registry: Registry, operations: Mapping[str, type[Operation]], name: str, score: Score
-) -> None:
-    """Propose, operate and score once with what plugins provide; PluginError names what is broken."""
-    for each, operation in operations.items():
-        _try(registry, "operations", each, partial(_operate, operation))
+def sound_operations(
+    registry: Registry, operations: Mapping[str, type[Operation]], named: Container[str]
+) -> tuple[dict[str, type[Operation]], tuple[str, ...]]:
+    """The operations that work on a tiny network, and a line on each of the others.
+
+    named: what the user asked for by name; such an operation raises PluginError if it fails, while
+    one that is merely installed is left out.
+    """
+    sound, refused = dict(operations), []
+    for name, operation in operations.items():
+        try:
+            _try(registry, "operations", name, partial(_operate, operation))
+        except PluginError as error:
+            if name in named:
+                raise
+            del sound[name]
+            refused.append(str(error))
+    return sound, tuple(refused)
+
+
+def try_score(registry: Registry, name: str, score: Score) -> None:
+    """Score once; PluginError names what is wrong with a score from a plugin."""
     _try(registry, "scores", name, partial(call_score, score, dict.fromkeys(OFFERED, 1.0)))
 
 

@@ -263,7 +263,7 @@ def test_paths_are_found_from_the_working_directory_or_the_specs_folder(tmp_path
     spec = Spec.from_toml(file)
     assert spec.data.source == f"npz:{folder / 'data.npz'}"
     assert spec.plugins == (str(folder / "mine.py"), "missing.py")
-    assert spec.network.file == "both.safetensors"
+    assert spec.network.file == str(elsewhere / "both.safetensors")
 
 
 def test_other_sources_are_not_taken_for_paths(tmp_path, monkeypatch):

@@ -110,9 +110,14 @@ class Driver:
     def tell(self, kind: str, data: dict[str, Any]) -> None:
         """Tell all observers of an event."""
         event = Event(kind, self.seconds, data)
+        self._tell_observers(kind, data)
+        for failure in self.preparation.registry.notify(event):
+            self._tell_observers("plugin_failed", {"reason": failure})
+
+    def _tell_observers(self, kind: str, data: dict[str, Any]) -> None:
+        """Tell those that the caller gave, and no plugin."""
         for observer in self._observers:
-            observer(event)
-        self.preparation.registry.notify(event)
+            observer(Event(kind, self.seconds, data))
 
     def _setting(self) -> Setting:
         made, search = self.preparation, self.preparation.spec.search
