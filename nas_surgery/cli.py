@@ -25,6 +25,9 @@ class _Group(click.Group):
             line = " ".join(str(error).split())
             click.echo(f"nas-surgery: error: {line}", err=True)
             sys.exit(error.exit_code)
+        except MemoryError:
+            click.echo("nas-surgery: error: out of memory", err=True)
+            sys.exit(1)
         except BrokenPipeError:
             sys.exit(1)
         raise AssertionError("click ends the process")  # pragma: no cover

@@ -13,6 +13,7 @@ import numpy as np
 
 from nas_surgery.network import Array, Network, keyed_generator
 from nas_surgery.network.arrays import frozen_array
+from nas_surgery.validators import one_of
 
 LOSSES = ("cross_entropy", "mean_squared_error")
 STATE_AT_SURGERY = ("reset", "carry")
@@ -125,7 +126,7 @@ class TrainingPlan:
     rates: Array
     batch_size: int = 16
     optimizer: Optimizer = SGD()
-    loss: str = "cross_entropy"
+    loss: str = attrs.field(default="cross_entropy", validator=one_of(*LOSSES))
     clip_norm: float | None = None
     seed: int = 0
 

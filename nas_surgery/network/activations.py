@@ -85,7 +85,9 @@ def _selu(x: Array) -> Array:
 
 
 def _selu_slope(x: Array, y: Array) -> Array:
-    result: Array = np.where(x > 0, x.dtype.type(SELU_SCALE), y + x.dtype.type(SELU_SCALE * SELU_ALPHA))
+    result: Array = np.where(
+        x > 0, x.dtype.type(SELU_SCALE), y + x.dtype.type(SELU_SCALE * SELU_ALPHA)
+    )
     return result
 
 

@@ -8,7 +8,7 @@ from nas_surgery.testing.runs import finish, same_results
 
 POOL = ["--set", "run.executor=processes", "--set", "run.workers=2"]
 
-HOSTILE = '''
+HOSTILE = """
 import os, signal, sys, time
 import attrs
 from nas_surgery import Operation, Proposal, Surgery
@@ -68,7 +68,7 @@ PROMISE = proved("nothing is changed")
 
 def nas_surgery_operations():
     return {c.name: c for c in (Killed, Hangs, Exits, Writes, Wrong)}
-'''
+"""
 
 
 def outcomes_of(directory: Path, operation: str) -> list[dict[str, Any]]:
