@@ -11,7 +11,7 @@ from nas_surgery.network import Array, Network
 from nas_surgery.search.jobs import Cost
 from nas_surgery.training import Samples, apply_prefix, evaluate
 
-SAMPLES = 1024
+SAMPLES = 512
 
 
 @attrs.frozen
@@ -41,18 +41,26 @@ class DamageMeter:
         held = Samples(train.x[-SAMPLES:], train.y[-SAMPLES:], train.prefix)
         self._backend, self._loss = backend, loss
         self._samples, self._labels = backend.place(apply_prefix(start, held), device), held.y
+        self._last: tuple[Network, Array] | None = None
 
     def measure(self, before: Network, after: Network, predicted: float | None) -> Damage:
         """Compare the outputs of two networks."""
-        logits = [self._logits(network) for network in (before, after)]
+        logits = [self._parents_logits(before), self._logits(after)]
         old, new = (evaluate(values, self._labels, self._loss) for values in logits)
         loss, accuracy = new.loss - old.loss, new.accuracy - old.accuracy
         return Damage(predicted, relative_change(*logits), loss, accuracy)
 
     def cost(self, before: Network, after: Network) -> Cost:
-        """Of one measurement."""
+        """Of one measurement, as if each candidate's parent were asked again, so that costs are the same
+        on every executor."""
         count = len(self._labels)
         return Cost(forward_samples=2 * count, forward_macs=(before.macs + after.macs) * count)
+
+    def _parents_logits(self, network: Network) -> Array:
+        """Of a network that several candidates in a row descend from: computed once."""
+        if self._last is None or self._last[0] is not network:
+            self._last = network, self._logits(network)
+        return self._last[1]
 
     def _logits(self, network: Network) -> Array:
         return self._backend.predict(network, self._samples).astype(np.float64)

@@ -153,3 +153,13 @@ def test_an_untouched_branch_continues_bit_for_bit(mode, operation):
     first = workbench.perform(Job(0, None, steps=5), None)
     second = workbench.perform(Job(1, 0, (operation,), steps=7), first.state)
     assert second.digest == whole.digest
+
+
+def test_what_a_parent_puts_out_is_computed_once():
+    """Candidates of one parent share it; another parent is asked anew."""
+    other = build(4, 8, "relu", 6, "tanh", 3, seed=5)
+    edited = RemoveLayer(0, "product")(NETWORK)
+    asked = meter()
+    first = asked.measure(NETWORK, edited, None)
+    assert asked.measure(NETWORK, edited, None) == first
+    assert asked.measure(other, edited, None) == meter().measure(other, edited, None) != first
