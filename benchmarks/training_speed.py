@@ -158,6 +158,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "load_at_start": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 
 
@@ -198,13 +199,12 @@ def main() -> None:
         return
     names = arguments.contenders or [name for name in CONTENDERS if present(name)]
     cases = [case for case in CASES if case.name in arguments.cases]
-    results = compete(cases, names, arguments.threads)
     report = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "versions": versions(),
         "settings": {"batch": BATCH, "repeats": REPEATS, "threads": arguments.threads},
-        "results": results,
+        "results": compete(cases, names, arguments.threads),
     }
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
