@@ -9,7 +9,7 @@ from nas_surgery.surgery.gradient import output_gradient
 from nas_surgery.surgery.probe import writer_inputs
 from nas_surgery.surgery.width import Fresh, WidthMap, padded_identity
 
-POOL = 1000  # random units to pick from, or this many times the pairs wanted where that is more:
+POOL = 250  # random units to pick from, or this many times the pairs wanted where that is more:
 POOL_FACTOR = 4
 
 
