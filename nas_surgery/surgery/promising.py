@@ -11,6 +11,8 @@ from nas_surgery.surgery.width import Fresh, WidthMap, padded_identity
 
 POOL = 250  # random units to pick from, or this many times the pairs wanted where that is more:
 POOL_FACTOR = 4
+ROUNDS = 128  # of picking; more would cost seconds where thousands of units are added
+RIDGE = 1e-9  # silent and equal units make the Gram matrix of a block singular
 
 
 def gradient_map(
@@ -45,20 +47,25 @@ def gradient_map(
     return WidthMap(identity, identity.T, None, fresh, outgoing)
 
 
-def pursuit(units: Array, gradient: Array, count: int) -> Array:
-    """Indices of `count` columns of units (rows, pool) that explain gradient (rows, outputs), best first."""
+def pursuit(units: Array, gradient: Array, count: int, rounds: int = ROUNDS) -> Array:
+    """Indices of `count` columns of units (rows, pool) that explain gradient (rows, outputs), best first.
+
+    One is taken at a time, or as many at once as it takes to be done after `rounds`.
+    """
     norms = np.linalg.norm(units, axis=0)
     normed = np.divide(units, norms, where=norms > 0, out=np.zeros_like(units))
     correlation = normed.T @ gradient
     left = np.ones(units.shape[1], bool)
-    picked = []
-    for _ in range(count):
+    picked: list[Array] = []
+    for block in np.array_split(np.arange(count), min(count, rounds)):
         strength = np.where(left, np.sum(correlation**2, axis=1), -1.0)
-        best = int(np.argmax(strength))
+        best = np.argsort(-strength, kind="stable")[: len(block)]
         picked.append(best)
         left[best] = False
-        correlation -= np.outer(normed.T @ normed[:, best], correlation[best])
-    return np.array(picked)
+        taken = normed[:, best]
+        gram = taken.T @ taken + RIDGE * np.eye(len(best))
+        correlation -= (normed.T @ taken) @ np.linalg.solve(gram, correlation[best])
+    return np.concatenate(picked)
 
 
 def _outputs(network: Network, group: Group, pool: tuple[Fresh, ...], probe: Array) -> Array:

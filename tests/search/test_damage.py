@@ -6,6 +6,7 @@ from nas_surgery.numpy_backend import NumpyBackend
 from nas_surgery.operations import (
     OPERATIONS,
     AddNeurons,
+    Context,
     FoldInputCentring,
     Identity,
     RemoveLayer,
@@ -163,3 +164,12 @@ def test_what_a_parent_puts_out_is_computed_once():
     first = asked.measure(NETWORK, edited, None)
     assert asked.measure(NETWORK, edited, None) == first
     assert asked.measure(other, edited, None) == meter().measure(other, edited, None) != first
+
+
+def test_operations_are_given_the_probes_labels_and_the_loss():
+    """A job widens by the gradient, exactly as the operation does by hand."""
+    operation = AddNeurons(0, 4, "gradient")
+    outcome = bench().perform(Job(2, None, (operation,)), None)
+    context = Context(3, (2, 0), TRAIN.x, TRAIN.y, "cross_entropy")
+    assert outcome.state.network.equals(operation.apply(NETWORK, context).network)
+    assert not outcome.state.network.equals(operation(NETWORK, seed=3, probe=TRAIN.x))

@@ -59,3 +59,25 @@ def test_pursuit_takes_the_best_column_then_what_the_rest_leaves():
         rest = rest - np.outer(unit, unit @ rest)
     assert pursuit(units, gradient, 4).tolist() == wanted
     assert 5 not in wanted
+
+
+def test_pursuit_in_blocks_projects_on_all_of_a_block_at_once():
+    """Two rounds of two: the best two of all, then the best two of what least squares on those leaves."""
+    generator = np.random.default_rng(1)
+    units, gradient = generator.normal(size=(40, 12)), generator.normal(size=(40, 3))
+    units[:, 3] = 0
+    normed = units / np.where(np.any(units, axis=0), np.linalg.norm(units, axis=0), 1)
+    rest, wanted = gradient, []
+    for _ in range(2):
+        gains = np.linalg.norm(normed.T @ rest, axis=1)
+        gains[wanted] = -1
+        wanted += np.argsort(-gains)[:2].tolist()
+        rest = rest - normed[:, wanted[-2:]] @ np.linalg.lstsq(normed[:, wanted[-2:]], rest)[0]
+    assert pursuit(units, gradient, 4, rounds=2).tolist() == wanted
+
+
+def test_pursuit_of_more_units_than_are_of_use_takes_them_all():
+    """Equal and silent units included, each once."""
+    units = np.zeros((6, 8))
+    units[:, :3] = 1.0
+    assert sorted(pursuit(units, np.ones((6, 2)), 8, rounds=3)) == list(range(8))
