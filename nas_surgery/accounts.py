@@ -140,7 +140,7 @@ def data_account(made: Preparation) -> dict[str, Any]:
     """Source, sizes and content of the data."""
     splits = made.splits
     return {
-        "source": made.source,
+        "source": made.spec.data.source,
         "train": len(splits.train),
         "validation": len(splits.validation),
         "test": None if splits.test is None else len(splits.test),

@@ -113,7 +113,7 @@ def inspect(model: Path) -> None:
 
     runs = isdir(model) and any(model.rglob("journal.jsonl"))
     if not runs or isfile(model / "winner.safetensors"):
-        network = load(_model_file(model))
+        network = load(model)
         click.echo(inspection(network, default_registry().all("operations")) + "\n" * runs)
     if runs:
         click.echo(damage_report(model))
@@ -131,7 +131,7 @@ def export(model: Path, output: Path, parameters: int | None) -> None:
     """Write the network of MODEL (a file or a run directory) to another file."""
     from nas_surgery.files import load, save
 
-    source = _model_file(model) if parameters is None else _pareto_file(model, parameters)
+    source = model if parameters is None else _pareto_file(model, parameters)
     network = load(source)
     save(network, output, None if parameters is not None else _metadata(model))
     click.echo(f"{output}: {network!r}")
@@ -159,7 +159,7 @@ def operate(
     from nas_surgery.files import load, save
     from nas_surgery.manual import operate_on
 
-    network = load(_model_file(model))
+    network = load(model)
     network, lines = operate_on(network, operations, source, seed)
     save(network, output)
     click.echo("\n".join([*lines, f"{output}: {network!r}"]))
@@ -187,16 +187,6 @@ def _stoppable() -> Iterator[None]:
         click.echo(f"nas-surgery: stopped by {stop}; the best network so far is saved", err=True)
         click.echo(f"nas-surgery: go on with: nas-surgery resume {stop.directory}", err=True)
         sys.exit(128 + stop.signum)
-
-
-def _model_file(model: Path) -> Path:
-    """The winner's file of a run directory, or the file itself."""
-    if not isdir(model):
-        return model
-    winner = model / "winner.safetensors"
-    if not isfile(winner):
-        raise NasSurgeryError(f"{model}: no winner.safetensors in it; is it a run that has ended?")
-    return winner
 
 
 def _pareto_file(model: Path, parameters: int) -> Path:

@@ -8,6 +8,22 @@ from nas_surgery.search.events import Event
 from nas_surgery.search.journal import plain
 
 
+def seconds_spent(path: Path) -> float:
+    """Seconds of all stretches of a run together, by its event log; damaged lines count nothing."""
+    total = latest = 0.0
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+        try:
+            event = json.loads(line)
+            time, kind = float(event["time"]), event["kind"]
+        except (ValueError, TypeError, KeyError):
+            continue
+        if kind == "run_started":
+            total, latest = total + latest, 0.0
+        if kind == "job_finished":
+            latest = time
+    return total + latest
+
+
 class EventLog:
     """An observer that appends each event as a JSON line."""
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from os.path import exists, isdir, isfile
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -30,14 +31,31 @@ def save(network: Network, path: str | Path, metadata: Mapping[str, Any] | None 
 
 
 def load(path: str | Path) -> Network:
-    """Read a network that `save` or a run wrote; ModelFileError names the file and the reason."""
-    file = Path(path)
-    suffix = _suffix(file)
-    if suffix == ".onnx":
+    """Read a network that `save` wrote, or the winner in a run directory.
+
+    Raises ModelFileError, which names the file and the reason.
+    """
+    file = model_file(Path(path))
+    if _suffix(file) == ".onnx":
         from nas_surgery.onnx_io import read_onnx
 
         return read_onnx(file)
     return load_safetensors(file)
+
+
+def model_file(path: Path) -> Path:
+    """The file itself, or the winner's in a run directory; ModelFileError if it is not there."""
+    if isdir(path):
+        winner = path / "winner.safetensors"
+        if not isfile(winner):
+            raise ModelFileError(
+                f"{path}: no winner.safetensors in it; a run that has not ended goes on with:"
+                f" nas-surgery resume {path}"
+            )
+        return winner
+    if not exists(path):
+        raise ModelFileError(f"{path}: No such file")
+    return path
 
 
 def write_atomically(path: Path, content: bytes) -> None:

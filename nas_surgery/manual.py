@@ -36,8 +36,11 @@ def operate_on(
 
 
 def parse_operation(text: str) -> Operation:
-    """An operation from `NAME:KEY=VALUE,KEY=VALUE`; OperationError where that is not what it says."""
-    name, _, rest = text.partition(":")
+    """An operation from `NAME:KEY=VALUE,KEY=VALUE` or `NAME(KEY=VALUE, …)`, as `inspect` prints it.
+
+    OperationError where it is neither.
+    """
+    name, _, rest = text.rstrip(")").replace("(", ":", 1).partition(":")
     fields: dict[str, Any] = {}
     for item in filter(None, rest.split(",")):
         key, separator, value = item.partition("=")

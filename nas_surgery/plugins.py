@@ -133,7 +133,10 @@ class Registry:
         near = difflib.get_close_matches(name, known, 1)
         advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         if kind == "backends" and name in ("torch", "tensorflow"):
-            advice = f"install it with: pip install nas-surgery-{name}"
+            advice = (
+                f"install it with: pip install nas-surgery-{name}"
+                f" (in a checkout: pip install ./backends/{name})"
+            )
         if failed:
             advice += f" (failed to load: {'; '.join(str(info.error) for info in failed)})"
         return advice

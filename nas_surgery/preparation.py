@@ -23,10 +23,12 @@ from nas_surgery.structuring import structure, unknown_key
 from nas_surgery.training import Recipe
 from nas_surgery.trials import sound_operations, try_score
 
+ARRAYS = "arrays"  # the source of data that came from Python
+
 
 @attrs.frozen(eq=False)
 class Preparation:
-    """A run that is ready to start. source: of the data. refused: a line on each installed operation
+    """A run that is ready to start. refused: a line on each installed operation
     that does not work and takes no part."""
 
     spec: Spec
@@ -39,7 +41,6 @@ class Preparation:
     strategy: Strategy
     score: Score
     operations: dict[str, type[Operation]]
-    source: str
     refused: tuple[str, ...] = ()
 
     @property
@@ -79,16 +80,17 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
         try_score(registry, spec.search.score, score)
     operations, refused = _operations(spec, registry)
     spec.training.make_optimizer()
+    if data is not None:
+        spec = attrs.evolve(spec, data=attrs.evolve(spec.data, source=ARRAYS))
     dataset = _dataset(spec, registry, data)
     try:
         splits = split(dataset, spec.data.split_plan(), spec.training.loss)
     except DataError as error:
         raise DataError(f"data source {spec.data.source!r}: {error}") from None
-    start = _start(spec, splits, dataset.sample_shape, network)
+    start = _start(spec, splits, dataset.sample_shape, network, strategy)
     backend.check(start)
     steps = -(-len(splits.train) // spec.training.batch_size)
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
-    source = spec.data.source if data is None else "arrays"
     return Preparation(
         spec,
         registry,
@@ -100,7 +102,6 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
         strategy,
         score,
         operations,
-        source,
         refused,
     )
 
@@ -135,11 +136,20 @@ def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:
 def _dataset(spec: Spec, registry: Registry, data: Any) -> Dataset:
     if data is not None:
         return as_dataset(data)
+    if spec.data.source == ARRAYS:
+        raise DataError(
+            "the run was begun with arrays from Python; they are needed again:"
+            " nas_surgery.resume(directory, data=…)"
+        )
     return load_dataset(spec.data.source, registry.all("datasets"))
 
 
 def _start(
-    spec: Spec, splits: Splits, sample_shape: tuple[int, ...], network: Network | None
+    spec: Spec,
+    splits: Splits,
+    sample_shape: tuple[int, ...],
+    network: Network | None,
+    strategy: Strategy,
 ) -> Network:
     if network is None and spec.network.file is not None:
         network = load(spec.network.file)
@@ -155,6 +165,8 @@ def _start(
             dropout=spec.network.dropout,
         )
     _check_fit(network, splits, sample_shape)
+    if not strategy.repairs_size:
+        _check_size(network, spec.search)
     for address in spec.search.exclude:
         if address >= len(network.layers):
             raise SpecError(
@@ -162,6 +174,17 @@ def _start(
                 f" 0 to {len(network.layers) - 1}"
             )
     return network
+
+
+def _check_size(network: Network, search: SearchSpec) -> None:
+    sizes = (("max_parameters", network.parameter_count), ("max_macs", network.macs))
+    for key, size in sizes:
+        limit = getattr(search, key)
+        if limit is not None and size > limit:
+            raise SpecError(
+                f"search.{key}: the start network has {size:,}, more than {limit:,},"
+                f" and strategy {search.strategy!r} does not shrink it first"
+            )
 
 
 def _check_fit(network: Network, splits: Splits, sample_shape: tuple[int, ...]) -> None:

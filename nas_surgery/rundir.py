@@ -55,6 +55,11 @@ class RunDirectory:
         if self._lock is not None:
             os.close(self._lock)
 
+    def strangers(self) -> list[Path]:
+        """Files that no run has put here, where none has begun."""
+        ours = {self.path / "lock", self.spec, self.start, self.journal, self.weights}
+        return sorted(set(self.path.iterdir()) - ours)
+
     def prepare(self, spec: Spec, network: Network) -> None:
         """Write down what a resume starts from."""
         self.weights.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 import nas_surgery.accounts as accounts
 from nas_surgery.errors import NasSurgeryError, RunError
-from nas_surgery.event_log import EventLog
+from nas_surgery.event_log import EventLog, seconds_spent
 from nas_surgery.failpoints import failpoint
 from nas_surgery.files import load, save, write_atomically
 from nas_surgery.network import Network
@@ -60,6 +60,8 @@ def run(
     with RunDirectory(Path(out)) as directory:
         if directory.begun:
             raise RunError(f"{out}: holds a run already; resume it, or choose another directory")
+        if directory.strangers():
+            raise RunError(f"{out}: is not empty; choose a new directory")
         directory.prepare(made.spec, made.network)
         return _carry_out(made, directory, observers)
 
@@ -142,6 +144,7 @@ class _Run:
         )
         executor = self._executor()
         stack.callback(executor.close)
+        self.seconds_before = 0.0 if directory is None else seconds_spent(directory.events)
         log = [] if directory is None else [stack.enter_context(EventLog(directory.events))]
         self.driver = Driver(
             made,
@@ -158,11 +161,14 @@ class _Run:
         failpoint("run.header")
         found = self.driver.search()
         baseline = None
-        if found.stopped == "finished" and self.made.spec.run.baseline:
+        ended = found.stopped in ("finished", "target_accuracy")
+        if ended and self.made.spec.run.baseline:
             baseline = self._baseline()
-        if found.stopped == "finished":
+        seconds = self.driver.seconds
+        if ended:
+            seconds = 0.0 if self.journal.upcoming("result") else seconds
             self.journal.write("result", winner=found.winner.job, operations=found.operations)
-        result = self._finish(found, baseline)
+        result = self._finish(found, baseline, self.seconds_before + seconds)
         if found.signum is not None:
             stop = InterruptedRunError(found.signum)
             stop.directory = None if self.directory is None else self.directory.path
@@ -203,12 +209,14 @@ class _Run:
         network = self.driver.network(BASELINE)
         return accounts.figures(outcome, network, self.made, self.bench.evaluate)
 
-    def _finish(self, found: SearchResult, baseline: dict[str, Any] | None) -> Result:
+    def _finish(
+        self, found: SearchResult, baseline: dict[str, Any] | None, seconds: float
+    ) -> Result:
         """Export the winner, checked under onnxruntime before the run is called done."""
         failpoint("export.started")
         made, network = self.made, self._final(found.network)
         winner = accounts.figures(found.winner, found.network, made, self.bench.evaluate)
-        summary = accounts.summary(made, found, winner, baseline, self.driver.seconds)
+        summary = accounts.summary(made, found, winner, baseline, seconds)
         content = export_onnx(network, plain(accounts.onnx_metadata(made, found)))
         sample = made.splits.validation.x[:CHECK_SAMPLES]
         summary["onnx_difference"] = check_onnx(content, network, sample)

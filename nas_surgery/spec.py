@@ -170,7 +170,7 @@ class SearchSpec:
     max_parameters: int | None = attrs.field(default=None, validator=optional(whole(1)))
     max_macs: int | None = attrs.field(default=None, validator=optional(whole(1)))
     max_seconds: float | None = attrs.field(default=None, validator=optional(number(above=0)))
-    target_accuracy: float | None = attrs.field(default=None, validator=optional(number()))
+    target_accuracy: float | None = attrs.field(default=None, validator=optional(number(maximum=1)))
     exclude: tuple[int, ...] = attrs.field(
         default=(), validator=attrs.validators.deep_iterable(whole(0))
     )

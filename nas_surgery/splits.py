@@ -146,6 +146,11 @@ def _count(size: float | int | str, base: int, name: str) -> int:
 def _loss(dataset: Dataset, loss: str) -> str:
     if loss != "auto":
         return loss
+    if dataset.y.ndim == 2 and dataset.y.shape[1] > 1 and dataset.y.dtype.kind in "iub":
+        raise DataError(
+            f"whole numbers of shape {dataset.y.shape} as labels: classes need shape (samples,),"
+            " targets of a regression need floats"
+        )
     regression = dataset.y.dtype.kind == "f" or dataset.y.shape[1:] not in ((), (1,))
     return "mean_squared_error" if regression else "cross_entropy"
 

@@ -72,13 +72,21 @@ def _explain(error: BaseException, path: list[str]) -> str:
         return _explain(first, path + [str(name) for name in notes if name])
     if isinstance(error, ForbiddenExtraKeysError):
         key = sorted(error.extra_fields)[0]
-        return unknown_key(key, [f.name for f in attrs.fields(error.cl)], path)
+        return unknown_key(key, _known(error.cl), path)
     message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if path and message.startswith(f"{path[-1]} "):
         path = path[:-1]
     if message.startswith("must ") or not path:
         return f"{'.'.join(path)} {message}".strip()
     return f"{'.'.join(path)}.{message}" if " must " in message else f"{'.'.join(path)}: {message}"
+
+
+def _known(cls: type) -> list[str]:
+    """The keys of a class, and the dotted keys of the tables in it."""
+    fields = attrs.fields(cls)
+    tables = [field for field in fields if attrs.has(field.type)]
+    inner = [f"{table.name}.{each.name}" for table in tables for each in attrs.fields(table.type)]
+    return [field.name for field in fields] + inner
 
 
 def unknown_key(key: str, known: Iterable[str], path: list[str]) -> str:

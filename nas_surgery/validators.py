@@ -22,16 +22,20 @@ def whole(minimum: int, maximum: int | None = None) -> Validator:
 
 
 def number(
-    above: float | None = None, minimum: float | None = None, below: float | None = None
+    above: float | None = None,
+    minimum: float | None = None,
+    below: float | None = None,
+    maximum: float | None = None,
 ) -> Validator:
-    """A finite number (not a bool) greater than `above`, at least `minimum`, less than `below`."""
-    bounds = ((above, ">"), (minimum, "≥"), (below, "<"))
+    """A finite number (not a bool) within bounds: those of `above` and `below` are excluded."""
+    bounds = ((above, ">"), (minimum, "≥"), (below, "<"), (maximum, "≤"))
     rule = " and ".join(f"{sign} {bound:g}" for bound, sign in bounds if bound is not None)
 
     def check(_: Any, attribute: Any, value: Any) -> None:
         good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
         good = good and (above is None or value > above) and (minimum is None or value >= minimum)
-        if not good or (below is not None and value >= below):
+        good = good and (below is None or value < below) and (maximum is None or value <= maximum)
+        if not good:
             raise ValueError(
                 f"{attribute.name} must be a number {rule}".rstrip() + f", got {value!r}"
             )

@@ -205,8 +205,9 @@ def test_files_are_told_apart_by_their_suffix(tmp_path):
     """Both ways, and a missing one is named."""
     with pytest.raises(ModelFileError, match=r"the suffix must be one of \.safetensors, \.onnx"):
         ns.save(NETWORK, tmp_path / "model.pt")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "model").touch()
     with pytest.raises(ModelFileError, match="the suffix must be"):
         ns.load(tmp_path / "model")
-    with pytest.raises(ModelFileError, match=r"nowhere\.onnx: "):
+    with pytest.raises(ModelFileError, match=r"nowhere\.onnx: No such file"):
         ns.load(tmp_path / "nowhere.onnx")
-    assert list(tmp_path.iterdir()) == []

@@ -471,3 +471,36 @@ def test_the_own_data_are_not_changed():
     assert np.array_equal(y, before[1])
     assert json.dumps(SPEC) == spec
     assert attrs.asdict(ns.Spec.from_dict(SPEC))["seed"] == 5
+
+
+def test_a_start_beyond_the_limit_is_refused_by_a_strategy_that_does_not_shrink_it():
+    """The paper's search only filters proposals, so it could never come within the limit."""
+    spec = {"network": {"hidden": [40]}, "search": {"strategy": "paper", "max_parameters": 700}}
+    with pytest.raises(ns.NasSurgeryError, match=r"search\.max_parameters: the start network has"):
+        ns.run(spec)
+
+
+def test_a_run_on_arrays_asks_for_them_when_it_resumes(tmp_path):
+    """The run directory does not name a source that was never read."""
+    x, y = np.random.default_rng(0).random((60, 4), np.float32), np.arange(60) % 3
+    spec = {"search": {"strategy": "paper", "max_epochs": 1}}
+    ns.run(spec, data=(x, y), out=tmp_path / "run")
+    with pytest.raises(ns.NasSurgeryError, match="needed again"):
+        ns.resume(tmp_path / "run")
+    before = json.loads((tmp_path / "run" / "summary.json").read_text())
+    again = ns.resume(tmp_path / "run", data=(x, y))
+    assert again.summary["data"]["source"] == "arrays"
+    assert again.summary["cost"]["seconds"] == pytest.approx(before["cost"]["seconds"], abs=0.5)
+
+
+def test_a_directory_with_other_files_is_refused(tmp_path):
+    """A run does not scatter its files among somebody else's."""
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ns.NasSurgeryError, match="is not empty"):
+        ns.run({"search": {"max_epochs": 1}}, out=tmp_path)
+
+
+def test_a_target_that_is_reached_is_why_the_run_ended():
+    """The summary says so."""
+    spec = {"search": {"strategy": "paper", "max_epochs": 30, "target_accuracy": 0.2}}
+    assert ns.run(spec).summary["stopped"] == "target_accuracy"

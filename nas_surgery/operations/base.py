@@ -90,6 +90,9 @@ class Operation(ABC):
                 raise OperationError(
                     f"{cls.name}: unknown argument {name!r}; it takes {', '.join(known) or 'none'}"
                 )
+        for field in attrs.fields(cls):
+            if field.default is attrs.NOTHING and field.name not in fields:
+                raise OperationError(f"{cls.name}: argument {field.name!r} is missing")
         try:
             return cls(**fields)
         except (TypeError, ValueError) as error:

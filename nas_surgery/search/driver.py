@@ -30,7 +30,8 @@ Observer = Callable[[Event], Any]
 @attrs.frozen(eq=False)
 class SearchResult:
     """The winner's outcome and network, its operations and ancestors, the front with its networks,
-    and what everything cost. stopped: "finished", "max_seconds", or the name of a signal."""
+    and what everything cost. stopped: "finished", "target_accuracy", "max_seconds", or the name
+    of a signal."""
 
     winner: Outcome
     network: Network
@@ -90,7 +91,7 @@ class Driver:
             try:
                 current = generator.send(outcomes)
             except StopIteration as end:
-                return self._result(end.value, "finished")
+                return self._result(end.value, self._end_of(end.value))
 
     def beside(self, job: Job) -> Outcome:
         """One job beside the search, such as the baseline: not part of its cost."""
@@ -272,6 +273,12 @@ class Driver:
             stopped,
             signum,
         )
+
+    def _end_of(self, winner: int) -> str:
+        """Why the strategy ended."""
+        target = self.preparation.spec.search.target_accuracy
+        reached = target is not None and self._outcomes[winner].accuracy >= target
+        return "target_accuracy" if reached else "finished"
 
     def _time_is_up(self) -> bool:
         limit = self.preparation.spec.search.max_seconds

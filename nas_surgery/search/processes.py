@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from threadpoolctl import threadpool_limits
 
 from nas_surgery.backends import Backend
+from nas_surgery.errors import RunError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.plugins import default_registry, load_registry
@@ -115,6 +117,11 @@ class ProcessExecutor:
             except (ProcessExpired, CancelledError) as error:
                 reason = f"its worker died {ATTEMPTS} times: {error}"
                 futures[job.id] = self._submit(pool, job, state)
+            except BrokenProcessPool:
+                raise RunError(
+                    "the worker processes cannot start; a script must call ns.run under"
+                    ' `if __name__ == "__main__":`'
+                ) from None
             except Exception as error:  # what a worker could not even send back
                 return _failed(job, f"{type(error).__name__}: {error}")
             else:

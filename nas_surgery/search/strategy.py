@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from itertools import count
 from math import nan
+from typing import ClassVar
 
 import attrs
 
@@ -67,8 +68,11 @@ class Strategy(ABC):
     """A search strategy. Its fields are its settings, the keys that `[search]` takes for it.
 
     A strategy is pure: the same outcomes lead to the same jobs. It touches no clock, disk, device or
-    process, so a run can be replayed from its journal.
+    process, so a run can be replayed from its journal. repairs_size: whether it brings a start network
+    that is larger than the limits within them; if not, such a start is refused.
     """
+
+    repairs_size: ClassVar[bool] = False
 
     @abstractmethod
     def search(self, setting: Setting) -> Search:

@@ -4,11 +4,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from nas_surgery_tensorflow import load
 
 from nas_surgery.backends import Backend
 from nas_surgery.network import Array
 from nas_surgery.testing import BackendConformance
+from nas_surgery_tensorflow import load
 
 
 class TestTensorFlow(BackendConformance):

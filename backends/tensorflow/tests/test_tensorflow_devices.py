@@ -3,13 +3,14 @@
 from contextlib import nullcontext
 
 import pytest
-from nas_surgery_tensorflow import load
 
 from nas_surgery.errors import BackendError
+from nas_surgery_tensorflow import load
 
 BACKEND = load()
 
 import tensorflow as tf  # noqa: E402  the backend decides how it starts
+
 from nas_surgery_tensorflow import devices  # noqa: E402
 
 

@@ -5,10 +5,10 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-import nas_surgery_tensorflow
 import pytest
 
 import nas_surgery as ns
+import nas_surgery_tensorflow
 from nas_surgery.errors import BackendError
 
 FIRST_USE = """

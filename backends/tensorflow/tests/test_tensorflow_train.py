@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nas_surgery_tensorflow import load
 
 from nas_surgery.errors import BackendError
 from nas_surgery.network import ACTIVATIONS, Array, Dropout, Flatten, Network
@@ -27,6 +26,7 @@ from nas_surgery.training import (
     TrainState,
     apply_prefix,
 )
+from nas_surgery_tensorflow import load
 
 BACKEND = load()
 

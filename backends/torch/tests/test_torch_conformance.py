@@ -5,10 +5,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from nas_surgery_torch.train import TorchBackend
 
 from nas_surgery.network import Array
 from nas_surgery.testing import BackendConformance
+from nas_surgery_torch.train import TorchBackend
 
 
 class TestTorch(BackendConformance):

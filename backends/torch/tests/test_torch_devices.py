@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from nas_surgery_torch import cuda_graph, train
-from nas_surgery_torch.cuda_graph import GraphedStep
-from nas_surgery_torch.train import TorchBackend
 
 from nas_surgery import Dropout
 from nas_surgery.errors import BackendError
 from nas_surgery.testing.backend.base import state_bits
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.training import SGD, Adam, Optimizer, Recipe, RMSprop, TrainState
+from nas_surgery_torch import cuda_graph, train
+from nas_surgery_torch.cuda_graph import GraphedStep
+from nas_surgery_torch.train import TorchBackend
 
 BACKEND = TorchBackend()
 OPTIMIZERS = [SGD(0.1), SGD(0.1, 0.9, nesterov=True), Adam(0.01), RMSprop(0.01, momentum=0.5)]

@@ -4,10 +4,10 @@ import subprocess
 import sys
 from importlib import metadata
 
-import nas_surgery_torch
 import pytest
 
 import nas_surgery as ns
+import nas_surgery_torch
 from nas_surgery.errors import BackendError
 
 

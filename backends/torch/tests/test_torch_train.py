@@ -5,9 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nas_surgery_torch import devices, train
-from nas_surgery_torch.devices import repeatable
-from nas_surgery_torch.train import TorchBackend
 
 from nas_surgery import Dropout, Flatten, Network
 from nas_surgery.errors import BackendError
@@ -16,6 +13,9 @@ from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.networks import networks
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
 from nas_surgery.training import LOSSES, SGD, Adam, Recipe, Samples, TrainState, apply_prefix
+from nas_surgery_torch import devices, train
+from nas_surgery_torch.devices import repeatable
+from nas_surgery_torch.train import TorchBackend
 
 BACKEND = TorchBackend()
 CPU = torch.device("cpu")

@@ -5,7 +5,6 @@ import io
 import numpy as np
 import pytest
 import torch
-from nas_surgery_torch.train import TorchBackend
 from torch import nn
 
 from nas_surgery import Dropout, Flatten, Network, Normalize
@@ -14,6 +13,7 @@ from nas_surgery.network import ACTIVATIONS
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters
 from nas_surgery.training import SGD, AdamW, Recipe, TrainState, batches
+from nas_surgery_torch.train import TorchBackend
 
 BACKEND = TorchBackend()
 NORMALIZE = Normalize(np.array([0.5, -1.0, 0.25]), np.array([2.0, 0.5, 4.0]))
