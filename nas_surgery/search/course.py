@@ -1,0 +1,137 @@
+"""Where a default search stands: the network that goes on, the best one, and what was spent."""
+
+from collections.abc import Generator, Sequence
+from math import inf, isfinite, log2
+from typing import Any
+
+import attrs
+
+from nas_surgery.operations import Operation
+from nas_surgery.search.budget import Budget
+from nas_surgery.search.jobs import Job, Outcome, Round
+from nas_surgery.search.strategy import JobFactory, Setting
+
+Answers = Generator[Round, list[Outcome], list[Outcome]]
+Steps = Generator[Round, list[Outcome], None]
+
+
+@attrs.frozen(eq=False)
+class Head:
+    """A trained network. excluded: addresses in it of the layers that surgery leaves alone."""
+
+    outcome: Outcome
+    excluded: tuple[int, ...]
+
+    @property
+    def macs(self) -> int:
+        """Forward multiply-accumulates for one sample."""
+        return self.outcome.network.macs
+
+
+class Course:
+    """One search in progress. Everything that it trains goes through `ask`, which keeps the accounts.
+
+    price: nats for each doubling of parameters. regret: share of the loss by which an earlier network
+    must be better to be kept. total: steps that the winner trains at most. rate: factor of the
+    learning rate, lowered where training diverged.
+    """
+
+    def __init__(self, setting: Setting, budget: Budget, price: float, regret: float) -> None:
+        self.setting, self.budget, self.price, self.regret = setting, budget, price, regret
+        self.total = budget.training_steps
+        self.jobs = JobFactory()
+        self.spent, self.rate = 0, 1.0
+        self.head: Head | None = None
+        self.best: Head | None = None
+
+    @property
+    def place(self) -> Head:
+        """The network that goes on, once there is one."""
+        assert self.head is not None
+        return self.head
+
+    @property
+    def winner(self) -> Head:
+        """The best network, once there is one."""
+        assert self.best is not None
+        return self.best
+
+    @property
+    def step(self) -> int:
+        """The place of what goes on in the order of batches."""
+        return 0 if self.head is None else self.head.outcome.step
+
+    @property
+    def finished(self) -> bool:
+        """Whether the winner is trained to the end, or is as accurate as was asked for."""
+        target = self.setting.target_accuracy
+        reached = target is not None and self.winner.outcome.accuracy >= target
+        return self.step >= self.total or reached
+
+    def steps(self, share: float, least: int = 1) -> int:
+        """A share of the training length in batches."""
+        return max(least, round(share * self.total))
+
+    def job(
+        self, parent: int | None, steps: int, purpose: str, operations: tuple[Operation, ...] = ()
+    ) -> Job:
+        """The next job, at the current learning rate."""
+        return attrs.evolve(self.jobs.make(parent, steps, purpose, operations), rate=self.rate)
+
+    def ask(
+        self,
+        jobs: Sequence[Job],
+        macs: Sequence[int],
+        decision: dict[str, Any],
+        needed: Sequence[Head] = (),
+    ) -> Answers:
+        """Have the jobs, on networks of so many `macs`, carried out, and book what they cost.
+
+        needed: networks that are still asked for afterwards.
+        """
+        planned = zip(macs, (job.steps for job in jobs), strict=True)
+        self._keep_affordable(sum(self.budget.price(size, steps) for size, steps in planned))
+        held = [head for head in (self.head, self.best, *needed) if head is not None]
+        live = tuple(dict.fromkeys(head.outcome.job for head in held))
+        best = None if self.best is None else self.best.outcome.job
+        epoch = round(self.step / self.setting.steps_per_epoch, 3)
+        outcomes = yield Round(tuple(jobs), live, best, {"epoch": epoch, **decision})
+        self.spent += sum(outcome.cost.training_macs for outcome in outcomes)
+        return outcomes
+
+    def note(self, decision: dict[str, Any], needed: Sequence[Head] = ()) -> Steps:
+        """Journal a decision that asks for nothing."""
+        yield from self.ask((), (), decision, needed)
+
+    def value(self, outcome: Outcome, price: float | None = None) -> float:
+        """Validation loss plus the price of the size, in nats; infinite for what can never win."""
+        if outcome.failed or not isfinite(outcome.loss):
+            return inf
+        doublings = log2(outcome.parameters / self.setting.network.parameter_count)
+        return outcome.loss + (self.price if price is None else price) * doublings
+
+    def heir(self, parent: Head | None, outcome: Outcome) -> Head | None:
+        """The network behind an outcome, if it is valid and the excluded layers were left alone."""
+        if self.value(outcome) == inf:
+            return None
+        excluded = self.setting.limits.exclude if parent is None else parent.excluded
+        if not outcome.origins:
+            return Head(outcome, excluded)
+        if any(address not in outcome.origins for address in excluded):
+            return None
+        return Head(outcome, tuple(outcome.origins.index(address) for address in excluded))
+
+    def go_on_with(self, head: Head) -> None:
+        """Go on with this network; it is the best one too, unless the old best is clearly better."""
+        self.head = head
+        if self.best is None or not self._beats(self.best.outcome, head.outcome):
+            self.best = head
+
+    def _beats(self, old: Outcome, new: Outcome) -> bool:
+        margin = self.regret * abs(new.loss)
+        return self.value(old) < self.value(new) - margin and old.accuracy >= new.accuracy
+
+    def _keep_affordable(self, planned: int) -> None:
+        """Give up a best network that would be too small for what will have been spent."""
+        if self.best is not None and self.spent + planned > self.budget.limit(self.best.macs):
+            self.best = self.head

@@ -1,0 +1,54 @@
+"""The first phase of the default strategy: races between the network, a wider and a deeper one."""
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from nas_surgery.search.course import Course, Steps
+from nas_surgery.search.moves import Moves
+from nas_surgery.search.race import Terms, race
+
+if TYPE_CHECKING:
+    from nas_surgery.search.default import DefaultStrategy
+
+
+def grow(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
+    """Race after race, until the unchanged network wins, nothing may grow, or time is up."""
+    growing = up_to(moves, int(settings.ample * course.setting.training_samples))
+    rung = course.steps(settings.growth_rung, settings.least_batches)
+    terms = Terms("growth", (rung,) * settings.growth_rungs, settings.price / settings.foresight)
+    lost = 0
+    while lost < settings.patience and not course.finished:
+        if course.step >= course.steps(settings.growth_until):
+            return
+        yield from revive(course, moves)
+        network, excluded = course.place.outcome.network, course.place.excluded
+        larger = [
+            *growing.wider(network, excluded, settings.growth),
+            *growing.deeper(network, excluded),
+        ]
+        winner = yield from race(course, larger, terms)
+        if winner is None:
+            return
+        lost = lost + 1 if winner.outcome.parameters == network.parameter_count else 0
+        course.go_on_with(winner)
+
+
+def up_to(moves: Moves, parameters: int) -> Moves:
+    """The moves with one more limit on size."""
+    given = moves.limits.max_parameters
+    limit = parameters if given is None else min(parameters, given)
+    return attrs.evolve(moves, limits=attrs.evolve(moves.limits, max_parameters=limit))
+
+
+def revive(course: Course, moves: Moves) -> Steps:
+    """Replace silent units, if there are any: the function stays, so nothing has to be raced."""
+    place = course.place
+    edits = moves.revival(place.outcome.network, place.excluded)
+    if not edits:
+        return
+    job = course.job(place.outcome.job, 0, "candidate", edits)
+    (outcome,) = yield from course.ask([job], [place.macs], {"event": "revival"})
+    head = course.heir(place, outcome)
+    if head is not None and None in outcome.origins:
+        course.go_on_with(head)

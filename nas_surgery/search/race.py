@@ -1,0 +1,143 @@
+"""Races: candidates train from one state on the same batches, fewer of them for longer.
+
+Successive halving, after Jamieson, Talwalkar: Non-stochastic best arm identification and
+hyperparameter optimization (2016); judged on validation loss plus the price of size.
+"""
+
+from collections.abc import Generator, Sequence
+from math import inf
+from typing import Any
+
+import attrs
+
+from nas_surgery.search.course import Course, Head
+from nas_surgery.search.jobs import Job, Outcome, Round
+from nas_surgery.search.moves import Move
+
+Verdict = Generator[Round, list[Outcome], Head | None]
+SHARES = (1.0, 0.5, 0.25)  # of a rung; what is shorter still tells next to nothing
+
+
+@attrs.frozen
+class Terms:
+    """name: for the journal. rungs: steps of each rung; behind one, the best `survivors` and the
+    control go on. price: nats for each doubling of parameters, for this race."""
+
+    name: str
+    rungs: tuple[int, ...]
+    price: float
+    survivors: int = 2
+
+
+@attrs.frozen(eq=False)
+class Runner:
+    """A candidate and how far it has come."""
+
+    move: Move
+    head: Head
+
+    @property
+    def control(self) -> bool:
+        """Whether this is the network without surgery."""
+        return not self.move.operations
+
+
+def race(course: Course, moves: Sequence[Move], terms: Terms) -> Verdict:
+    """Race the moves against the unchanged network; the winner, or None if there was no race."""
+    start = course.place
+    runners = [Runner(move, start) for move in (Move.stay(start.outcome.network), *moves)]
+    for rung, wanted in enumerate(terms.rungs):
+        runners, steps = affordable(course, runners, wanted)
+        if not steps:
+            break
+        finished = yield from _rung(course, runners, steps, rung, terms)
+        runners = survivors(course, finished, terms)
+    raced = [runner for runner in runners if runner.head is not start]
+    return min(raced, key=lambda r: _rank(course, r, terms)).head if raced else None
+
+
+def affordable(course: Course, runners: Sequence[Runner], wanted: int) -> tuple[list[Runner], int]:
+    """Who can race, and for how many steps, such that each of them could still win; 0 for no race.
+
+    A winner has to be trained to the end within the budget. First the rung is shortened; then the
+    largest candidates stay away.
+    """
+    field = list(runners)
+    while len(field) > 1:
+        sizes = [runner.move.topology.macs for runner in field]
+        left = course.total - field[0].head.outcome.step
+        for share in SHARES:
+            steps = round(min(wanted, left) * share)
+            jobs = [(size, steps) for size in sizes]
+            if steps and course.budget.affords(course.spent, jobs, min(sizes), left - steps):
+                return field, steps
+        field.remove(max((r for r in field if not r.control), key=lambda r: r.move.topology.macs))
+    return field, 0
+
+
+def fits(course: Course, move: Move, steps: int) -> bool:
+    """Whether this move could race against the unchanged network."""
+    runners = [Runner(Move.stay(course.place.outcome.network), course.place)]
+    return affordable(course, [*runners, Runner(move, course.place)], steps)[1] > 0
+
+
+def survivors(course: Course, finished: Sequence[Runner], terms: Terms) -> list[Runner]:
+    """The control and the best candidates."""
+    ranked = sorted(finished, key=lambda runner: _rank(course, runner, terms))
+    changed = [runner for runner in ranked if not runner.control][: terms.survivors]
+    return [runner for runner in ranked if runner.control] + changed
+
+
+def _rank(course: Course, runner: Runner, terms: Terms) -> tuple[float, int]:
+    return course.value(runner.head.outcome, terms.price), runner.head.outcome.job
+
+
+def _rung(
+    course: Course, runners: Sequence[Runner], steps: int, rung: int, terms: Terms
+) -> Generator[Round, list[Outcome], list[Runner]]:
+    """Train everybody for the same steps; those that hold a valid network afterwards."""
+    jobs = [
+        course.job(r.head.outcome.job, steps, "candidate", r.move.operations if rung == 0 else ())
+        for r in runners
+    ]
+    heads = [runner.head for runner in runners]
+    asked = {"event": terms.name, "rung": rung, "entries": _entries(runners, jobs)}
+    outcomes = yield from course.ask(jobs, [r.move.topology.macs for r in runners], asked, heads)
+    finished = [
+        attrs.evolve(runner, head=head)
+        for runner, outcome in zip(runners, outcomes, strict=True)
+        if (head := course.heir(runner.head, outcome)) is not None
+    ]
+    heads = [runner.head for runner in finished]
+    yield from course.note(_judgement(course, outcomes, rung, terms), heads)
+    return finished
+
+
+def _entries(runners: Sequence[Runner], jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    return [
+        {
+            "job": job.id,
+            "what": runner.move.label,
+            "parameters": runner.move.topology.parameter_count,
+            "macs": runner.move.topology.macs,
+        }
+        for runner, job in zip(runners, jobs, strict=True)
+    ]
+
+
+def _judgement(
+    course: Course, outcomes: Sequence[Outcome], rung: int, terms: Terms
+) -> dict[str, Any]:
+    """Losses, what size costs each, and who leads."""
+    values = {outcome.job: course.value(outcome, terms.price) for outcome in outcomes}
+    valid = [outcome for outcome in outcomes if values[outcome.job] < inf]
+    leader = min(valid, key=lambda o: (values[o.job], o.job), default=None)
+    return {
+        "event": f"{terms.name}: judged",
+        "rung": rung,
+        "price": terms.price,
+        "losses": {str(o.job): o.loss for o in valid},
+        "size_prices": {str(o.job): values[o.job] - o.loss for o in valid},
+        "failed": [o.job for o in outcomes if values[o.job] == inf],
+        "selected": [] if leader is None else [leader.job],
+    }

@@ -1,0 +1,67 @@
+"""What networks would look like after surgery, as far as sizes go: no weight is read."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from nas_surgery.network import Group, Network
+from nas_surgery.recommender import Limits
+from nas_surgery.surgery import WidthMap, change_width, exact_activation, insert_identity, selection
+
+
+def open_groups(network: Network, excluded: Sequence[int]) -> list[Group]:
+    """The groups that surgery may change without touching an excluded layer."""
+    return [
+        group
+        for group in network.groups()
+        if {*group.writers, *(reader.address for reader in group.readers)}.isdisjoint(excluded)
+    ]
+
+
+def group_of(network: Network, layer: int) -> Group:
+    """The group that the layer at this address writes."""
+    return next(group for group in network.groups() if layer in group.writers)
+
+
+def resized(network: Network, units: Mapping[int, int]) -> Network:
+    """A network whose layers, by address, have so many units; its weights mean nothing."""
+    for layer, count in units.items():
+        group = group_of(network, layer)
+        if count != group.size:
+            copies = selection(np.arange(count) % group.size, group.size)
+            network = change_width(network, group, WidthMap(copies, copies.T)).network
+    return network
+
+
+def deepened(network: Network, layer: int, units: int) -> Network:
+    """A network with one more hidden layer, of so many units, behind the addressed one."""
+    group = group_of(network, layer)
+    edited = insert_identity(network, group, exact_activation(network, group)).network
+    known = [place.writers[0] for place in network.groups()].index(layer)
+    return resized(edited, {edited.groups()[known + 1].writers[0]: units})
+
+
+def scaled(network: Network, groups: Sequence[Group], factor: float) -> dict[int, int]:
+    """Units by address for groups made `factor` times as wide, at least one unit each."""
+    return {group.writers[0]: max(1, round(group.size * factor)) for group in groups}
+
+
+def within(network: Network, limits: Limits) -> bool:
+    """Whether a network keeps to the limits on its size."""
+    small = limits.max_parameters is None or network.parameter_count <= limits.max_parameters
+    return small and (limits.max_macs is None or network.macs <= limits.max_macs)
+
+
+def largest_factor(
+    network: Network, groups: Sequence[Group], limits: Limits, low: float, high: float
+) -> float | None:
+    """The largest factor between `low` and `high` that keeps scaled groups within the limits, or None."""
+    if within(resized(network, scaled(network, groups, high)), limits):
+        return high
+    if not within(resized(network, scaled(network, groups, low)), limits):
+        return None
+    for _ in range(10):
+        middle = (low + high) / 2
+        fits = within(resized(network, scaled(network, groups, middle)), limits)
+        low, high = (middle, high) if fits else (low, middle)
+    return low

@@ -1,0 +1,90 @@
+"""Training without surgery in the default strategy: the beginning, what lies between races, the end."""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from nas_surgery.search.course import Course, Head, Steps
+from nas_surgery.search.jobs import Outcome, Round
+from nas_surgery.search.moves import Move, Moves
+
+if TYPE_CHECKING:
+    from nas_surgery.search.default import DefaultStrategy
+
+FirstJob = Generator[Round, list[Outcome], int]
+Found = Generator[Round, list[Outcome], Head | None]
+
+
+def warm_up(course: Course, moves: Moves, settings: "DefaultStrategy") -> FirstJob:
+    """Train the start, cut to the limits if it is too large; the id of the last job.
+
+    A start that diverges is tried again at a lower learning rate.
+    """
+    start, excluded = course.setting.network, course.setting.limits.exclude
+    move = moves.fitting(start, excluded) or Move.stay(start)
+    macs = move.topology.macs
+    for attempt in range(1 + settings.retries):
+        steps = course.budget.steps(course.spent, macs, course.steps(settings.warm_up))
+        job = course.job(None, steps, "pretrain", move.operations)
+        decision = {"event": "pre-training", "what": move.label, "try": attempt}
+        (outcome,) = yield from course.ask([job], [macs], decision)
+        head = course.heir(None, outcome)
+        if head is not None:
+            course.go_on_with(head)
+            break
+        course.rate *= settings.backoff
+    return job.id
+
+
+def train(course: Course, steps: int, settings: "DefaultStrategy") -> Steps:
+    """Train on for so many steps, or as many as the budget allows; at a lower rate if that diverges."""
+    for attempt in range(1 + settings.retries):
+        head = yield from _stretch(course, steps, {"event": "training", "try": attempt})
+        if head is not None:
+            course.go_on_with(head)
+            return
+        course.rate *= settings.backoff
+
+
+def finish(course: Course, settings: "DefaultStrategy") -> Steps:
+    """Train to the end, or until training only makes the network worse, and choose between two endings."""
+    epoch = course.setting.steps_per_epoch
+    tail = min(max(1, round(settings.ending * course.setting.max_epochs)) * epoch, course.total)
+    behind = 0
+    while behind < settings.patience and not course.finished and course.step < course.total - tail:
+        left = course.total - tail - course.step
+        yield from train(course, min(left, course.steps(settings.pause)), settings)
+        behind = 0 if course.best is course.head else behind + 1
+    if behind < settings.patience and not course.finished:
+        yield from _end(course, settings, course.total - course.step)
+
+
+def _end(course: Course, settings: "DefaultStrategy", steps: int) -> Steps:
+    """The last stretch, both ways if the budget allows; the cooled and averaged one first."""
+    epochs = steps // course.setting.steps_per_epoch
+    cost = [(course.place.macs, steps)]
+    found: list[Head] = []
+    for factor, average in ((settings.cooling, epochs), (1.0, 0)):
+        if found and not course.budget.affords(course.spent, cost, course.place.macs):
+            break
+        decision = {"event": "ending", "rate": factor, "average": average}
+        head = yield from _stretch(course, steps, decision, factor, average)
+        found += [] if head is None else [head]
+    if found:
+        course.go_on_with(min(found, key=lambda head: course.value(head.outcome)))
+
+
+def _stretch(
+    course: Course, steps: int, decision: dict[str, Any], factor: float = 1.0, average: int = 0
+) -> Found:
+    """What comes of training on, or None if nothing valid does; as it is if there is nothing to train."""
+    place = course.place
+    left = min(steps, course.total - course.step)
+    affordable = course.budget.steps(course.spent, place.macs, left)
+    if affordable < 1:
+        return place
+    job = course.job(place.outcome.job, affordable, "branch")
+    job = attrs.evolve(job, rate=job.rate * factor, average=average)
+    (outcome,) = yield from course.ask([job], [place.macs], decision)
+    return course.heir(place, outcome)
