@@ -55,7 +55,7 @@ def quiet() -> Iterator[None]:
 
     Other lines that reach stderr meanwhile, and all of them after an error, are passed on.
     """
-    if "tensorflow" in sys.modules:
+    if "tensorflow" in sys.modules or sys.stderr is None:
         yield
         return
     sys.stderr.flush()
