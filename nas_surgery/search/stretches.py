@@ -1,6 +1,6 @@
 """Training without surgery in the default strategy: the beginning, what lies between races, the end."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -69,16 +69,24 @@ def _end(course: Course, settings: "DefaultStrategy", steps: int) -> Steps:
         if found and not course.budget.affords(course.spent, cost, course.place.macs):
             break
         decision = {"event": "ending", "rate": factor, "average": average}
-        head = yield from _stretch(course, steps, decision, factor, average)
+        head = yield from _stretch(course, steps, decision, factor, average, found)
         found += [] if head is None else [head]
     if found:
         course.go_on_with(min(found, key=lambda head: course.value(head.outcome)))
 
 
 def _stretch(
-    course: Course, steps: int, decision: dict[str, Any], factor: float = 1.0, average: int = 0
+    course: Course,
+    steps: int,
+    decision: dict[str, Any],
+    factor: float = 1.0,
+    average: int = 0,
+    needed: Sequence[Head] = (),
 ) -> Found:
-    """What comes of training on, or None if nothing valid does; as it is if there is nothing to train."""
+    """What comes of training on, or None if nothing valid does; as it is if there is nothing to train.
+
+    needed: networks that are still asked for afterwards.
+    """
     place = course.place
     left = min(steps, course.total - course.step)
     affordable = course.budget.steps(course.spent, place.macs, left)
@@ -86,5 +94,5 @@ def _stretch(
         return place
     job = course.job(place.outcome.job, affordable, "branch")
     job = attrs.evolve(job, rate=job.rate * factor, average=average)
-    (outcome,) = yield from course.ask([job], [place.macs], decision)
+    (outcome,) = yield from course.ask([job], [place.macs], decision, needed)
     return course.heir(place, outcome)
