@@ -164,7 +164,7 @@ class SearchSpec:
     addresses in the start network of layers that surgery leaves alone.
     """
 
-    strategy: str = "paper"
+    strategy: str = "default"
     score: str = "paper"
     max_epochs: int = attrs.field(default=100, validator=whole(1))
     max_parameters: int | None = attrs.field(default=None, validator=optional(whole(1)))

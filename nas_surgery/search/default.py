@@ -1,5 +1,7 @@
 """The default strategy: grow while it pays, shrink while it pays, on a fixed budget."""
 
+from typing import ClassVar
+
 import attrs
 
 from nas_surgery.search.budget import Budget
@@ -53,6 +55,8 @@ class DefaultStrategy(Strategy):
     growth_method, removal_method: of `add_neurons` and `remove_neurons`.
     least_batches: races of 25 batches choose almost blindly.
     """
+
+    repairs_size: ClassVar[bool] = True
 
     price: float = attrs.field(default=0.01, validator=number(minimum=0))
     max_cost: float = attrs.field(default=1.5, validator=_positive)

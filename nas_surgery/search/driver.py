@@ -254,6 +254,7 @@ class Driver:
                 f"no valid network came out of the run: {_reason(outcome)};"
                 " a lower training.learning_rate may help"
             )
+        self._check_limits(outcome)
         lineage: list[int] = []
         place: int | None = winner
         while place is not None:
@@ -273,6 +274,19 @@ class Driver:
             stopped,
             signum,
         )
+
+    def _check_limits(self, winner: Outcome) -> None:
+        """A limit that no network came within is not passed over in silence."""
+        limits = self.preparation.limits
+        sizes = (
+            ("max_parameters", limits.max_parameters, winner.parameters),
+            ("max_macs", limits.max_macs, winner.network.macs),
+        )
+        for key, limit, size in sizes:
+            if limit is not None and size > limit:
+                raise SearchFailedError(
+                    f"search.{key}: no network within {limit:,} came out, the best has {size:,}"
+                )
 
     def _end_of(self, winner: int) -> str:
         """Why the strategy ended."""
