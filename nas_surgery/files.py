@@ -44,18 +44,18 @@ def load(path: str | Path) -> Network:
 
 
 def model_file(path: Path) -> Path:
-    """The file itself, or the winner's in a run directory; ModelFileError if it is not there."""
-    if isdir(path):
-        winner = path / "winner.safetensors"
-        if not isfile(winner):
-            raise ModelFileError(
-                f"{path}: no winner.safetensors in it; a run that has not ended goes on with:"
-                f" nas-surgery resume {path}"
-            )
-        return winner
+    """The file itself, or the winner's in a run directory; ModelFileError if there is none."""
+    if path.suffix in SUFFIXES:
+        return path
     if not exists(path):
-        raise ModelFileError(f"{path}: No such file")
-    return path
+        raise ModelFileError(f"{path}: No such file or directory")
+    winner = path / "winner.safetensors"
+    if isdir(path) and not isfile(winner):
+        raise ModelFileError(
+            f"{path}: no winner.safetensors in it; a run that has not ended goes on with:"
+            f" nas-surgery resume {path}"
+        )
+    return winner if isdir(path) else path
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 import difflib
 import hashlib
-import importlib.util
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
@@ -184,12 +183,10 @@ def _add_file(registry: Registry, path: Path) -> None:
     except OSError as error:
         raise PluginError(f"plugin {path}: {error.strerror}") from None
     digest = hashlib.sha256(content).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(f"nas_surgery_plugin_{path.stem}_{digest}", path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"plugin {path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
+    module = ModuleType(f"nas_surgery_plugin_{path.stem}_{digest}")
+    module.__file__ = str(path)
+    try:  # not by an import, which would leave bytecode beside the file, and might read an old one
+        exec(compile(content, str(path), "exec"), module.__dict__)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise

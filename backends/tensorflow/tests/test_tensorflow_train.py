@@ -126,7 +126,8 @@ def test_forgotten_topologies_leave_nothing_behind() -> None:
 
     def graphs() -> int:
         gc.collect()
-        return sum(isinstance(thing, FuncGraph) for thing in gc.get_objects())
+        # by type, because isinstance asks every object, and some of other libraries warn when asked
+        return sum(issubclass(type(thing), FuncGraph) for thing in gc.get_objects())
 
     assert program._traced.cache_info().maxsize == program.KEPT
     program._traced.cache_clear()
