@@ -97,7 +97,7 @@ def keras_fit(case: Case) -> Build:
             [keras.Input((case.inputs,)), *hidden, keras.layers.Dense(CLASSES)]
         )
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.SGD(RATE), loss)
+        model.compile(keras.optimizers.SGD(RATE), loss, metrics=["accuracy"])
         return lambda epochs: model.fit(dataset, epochs=epochs, verbose=0)
 
     return build

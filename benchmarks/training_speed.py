@@ -8,8 +8,8 @@ Steps are plain SGD on batches of 16, over whole epochs, each in an order of its
 
 - numpy, torch, tensorflow: `Backend.train`, making the plan of batches included, as late in a run
   as a backend has compiled whatever it compiles
-- keras: `model.fit` on a tf.data pipeline (from_tensor_slices, cached, shuffled, batched), with
-  default settings and no metric
+- keras: `model.fit` as the paper's authors call it: on a tf.data pipeline (from_tensor_slices, cached,
+  shuffled, batched), with accuracy as metric and default settings otherwise
 - torch loop: `nn.Sequential`, `optim.SGD`, zero_grad, backward, step over tensors in memory, one thread
 
 Set-up is the time from a topology never seen before to the end of its first step, with the
