@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from nas_surgery.search.course import Course, Steps
 from nas_surgery.search.moves import Moves
 from nas_surgery.search.race import Terms, race
@@ -14,31 +12,25 @@ if TYPE_CHECKING:
 
 def grow(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
     """Race after race, until the unchanged network wins, nothing may grow, or time is up."""
-    growing = up_to(moves, int(settings.ample * course.setting.training_samples))
+    ample = settings.ample * course.setting.training_samples
     rung = course.steps(settings.growth_rung, settings.least_batches)
     terms = Terms("growth", (rung,) * settings.growth_rungs, settings.price / settings.foresight)
     lost = 0
     while lost < settings.patience and not course.finished:
-        if course.step >= course.steps(settings.growth_until):
+        network, excluded = course.place.outcome.network, course.place.excluded
+        late = course.step >= course.steps(settings.growth_until)
+        if late or network.parameter_count >= ample:
             return
         yield from revive(course, moves)
-        network, excluded = course.place.outcome.network, course.place.excluded
         larger = [
-            *growing.wider(network, excluded, settings.growth),
-            *growing.deeper(network, excluded),
+            *moves.wider(network, excluded, settings.growth),
+            *moves.deeper(network, excluded),
         ]
         winner = yield from race(course, larger, terms)
         if winner is None:
             return
         lost = lost + 1 if winner.outcome.parameters == network.parameter_count else 0
         course.go_on_with(winner)
-
-
-def up_to(moves: Moves, parameters: int) -> Moves:
-    """The moves with one more limit on size."""
-    given = moves.limits.max_parameters
-    limit = parameters if given is None else min(parameters, given)
-    return attrs.evolve(moves, limits=attrs.evolve(moves.limits, max_parameters=limit))
 
 
 def revive(course: Course, moves: Moves) -> Steps:

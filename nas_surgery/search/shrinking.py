@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from math import log2
 from typing import TYPE_CHECKING
 
-from nas_surgery.search.course import Course, Steps
+from nas_surgery.search.course import Course, Head, Steps
 from nas_surgery.search.jobs import Outcome, Round
 from nas_surgery.search.moves import Move, Moves
 from nas_surgery.search.race import Terms, fits, race
@@ -18,20 +18,35 @@ Choice = Generator[Round, list[Outcome], Move | None]
 
 
 def shrink(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
-    """Try removals, one after the other while they pay, and again later, until they no longer do."""
-    yield from train(course, course.steps(settings.removal_from) - course.step, settings)
+    """Train, remove what can go, one removal after the other while they pay; and again."""
+    pause = course.steps(settings.pause)
+    yield from train(course, course.steps(settings.removal_from) - pause - course.step, settings)
     while course.step < course.steps(settings.removal_until) and not course.finished:
-        if not (yield from _removed(course, moves, settings)):
-            yield from train(course, course.steps(settings.pause), settings)
+        before = course.place.outcome
+        yield from train(course, pause, settings)
+        pace = learning_pace(before, course.place.outcome)
+        while not course.finished and (yield from _removed(course, moves, settings, pace)):
+            pass
 
 
-def _removed(course: Course, moves: Moves, settings: "DefaultStrategy") -> Answer:
-    """Race the most promising removal against the unchanged network; whether it won."""
+def learning_pace(before: Outcome, after: Outcome) -> float:
+    """Nats of validation loss gained for each batch trained."""
+    steps = after.step - before.step
+    return (before.loss - after.loss) / steps if steps else 0.0
+
+
+def _removed(course: Course, moves: Moves, settings: "DefaultStrategy", pace: float) -> Answer:
+    """Race the most promising removal against the unchanged network; whether it won.
+
+    While a network gains more in the length of a race than a removal is worth, it is not yet known
+    what it needs.
+    """
     place = course.place
     rung = course.steps(settings.removal_rung, settings.least_batches)
-    narrower = moves.narrower(place.outcome.network, place.excluded, settings.removal)
-    affordable = [move for move in narrower if fits(course, move, rung)]
     price = settings.price * settings.foresight
+    narrower = moves.narrower(place.outcome.network, place.excluded, settings.removal)
+    worth = [move for move in narrower if price * halvings(place, move) > pace * rung]
+    affordable = [move for move in worth if fits(course, move, rung)]
     move = yield from _least_damage(course, affordable, 2 * price)
     if move is None:
         return False
@@ -40,6 +55,11 @@ def _removed(course: Course, moves: Moves, settings: "DefaultStrategy") -> Answe
         return False
     course.go_on_with(winner)
     return winner.outcome.parameters < place.outcome.parameters
+
+
+def halvings(place: Head, move: Move) -> float:
+    """How often the move halves the parameters."""
+    return log2(place.outcome.parameters / move.topology.parameter_count)
 
 
 def _least_damage(course: Course, moves: Sequence[Move], most: float) -> Choice:
