@@ -23,7 +23,8 @@ def shrink(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
     yield from train(course, course.steps(settings.removal_from) - pause - course.step, settings)
     while course.step < course.steps(settings.removal_until) and not course.finished:
         before = course.place.outcome
-        yield from train(course, pause, settings)
+        if not (yield from train(course, pause, settings)):
+            return
         pace = learning_pace(before, course.place.outcome)
         while not course.finished and (yield from _removed(course, moves, settings, pace)):
             pass

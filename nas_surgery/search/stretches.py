@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nas_surgery.search.default import DefaultStrategy
 
 FirstJob = Generator[Round, list[Outcome], int]
+Advanced = Generator[Round, list[Outcome], bool]
 Found = Generator[Round, list[Outcome], Head | None]
 
 
@@ -37,14 +38,19 @@ def warm_up(course: Course, moves: Moves, settings: "DefaultStrategy") -> FirstJ
     return job.id
 
 
-def train(course: Course, steps: int, settings: "DefaultStrategy") -> Steps:
-    """Train on for so many steps, or as many as the budget allows; at a lower rate if that diverges."""
+def train(course: Course, steps: int, settings: "DefaultStrategy") -> Advanced:
+    """Train on for so many steps, or as many as the budget allows; at a lower rate if that diverges.
+
+    Whether it came any further: otherwise there is nothing left to spend, or every try diverged.
+    """
+    start = course.step
     for attempt in range(1 + settings.retries):
         head = yield from _stretch(course, steps, {"event": "training", "try": attempt})
         if head is not None:
             course.go_on_with(head)
-            return
+            return course.step > start
         course.rate *= settings.backoff
+    return False
 
 
 def finish(course: Course, settings: "DefaultStrategy") -> Steps:
@@ -54,7 +60,8 @@ def finish(course: Course, settings: "DefaultStrategy") -> Steps:
     behind = 0
     while behind < settings.patience and not course.finished and course.step < course.total - tail:
         left = course.total - tail - course.step
-        yield from train(course, min(left, course.steps(settings.pause)), settings)
+        if not (yield from train(course, min(left, course.steps(settings.pause)), settings)):
+            return
         behind = 0 if course.best is course.head else behind + 1
     if behind < settings.patience and not course.finished:
         yield from _end(course, settings, course.total - course.step)
