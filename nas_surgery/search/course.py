@@ -32,12 +32,16 @@ class Course:
     """One search in progress. Everything that it trains goes through `ask`, which keeps the accounts.
 
     price: nats for each doubling of parameters. regret: share of the loss by which an earlier network
-    must be better to be kept. total: steps that the winner trains at most. rate: factor of the
-    learning rate, lowered where training diverged.
+    must be better to be kept. patience: stretches of training in a row that may fall behind the best
+    network. total: steps that the winner trains at most. rate: factor of the learning rate, lowered
+    where training diverged.
     """
 
-    def __init__(self, setting: Setting, budget: Budget, price: float, regret: float) -> None:
-        self.setting, self.budget, self.price, self.regret = setting, budget, price, regret
+    def __init__(
+        self, setting: Setting, budget: Budget, price: float, regret: float, patience: int
+    ) -> None:
+        self.setting, self.budget, self.price = setting, budget, price
+        self.regret, self.patience, self.behind = regret, patience, 0
         self.total = budget.training_steps
         self.jobs = JobFactory()
         self.spent, self.rate = 0, 1.0
@@ -63,10 +67,10 @@ class Course:
 
     @property
     def finished(self) -> bool:
-        """Whether the winner is trained to the end, or is as accurate as was asked for."""
+        """Whether the winner is trained to the end, is as accurate as was asked for, or only worsens."""
         target = self.setting.target_accuracy
         reached = target is not None and self.winner.outcome.accuracy >= target
-        return self.step >= self.total or reached
+        return self.step >= self.total or reached or self.behind >= self.patience
 
     def steps(self, share: float, least: int = 1) -> int:
         """A share of the training length in batches."""
@@ -125,7 +129,7 @@ class Course:
         """Go on with this network; it is the best one too, unless the old best is clearly better."""
         self.head = head
         if self.best is None or not self._beats(self.best.outcome, head.outcome):
-            self.best = head
+            self.best, self.behind = head, 0
 
     def _beats(self, old: Outcome, new: Outcome) -> bool:
         margin = self.regret * abs(new.loss)

@@ -83,7 +83,8 @@ class DefaultStrategy(Strategy):
     least_batches: int = attrs.field(default=100, validator=whole(1))
 
     def search(self, setting: Setting) -> Search:
-        course = Course(setting, Budget.of(setting, self.max_cost), self.price, self.regret)
+        budget = Budget.of(setting, self.max_cost)
+        course = Course(setting, budget, self.price, self.regret, self.patience)
         moves = Moves(setting.operations, setting.limits, self.growth_method, self.removal_method)
         first = yield from warm_up(course, moves, self)
         if course.head is None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nas_surgery.search.default import DefaultStrategy
 
 FirstJob = Generator[Round, list[Outcome], int]
-Advanced = Generator[Round, list[Outcome], bool]
+Arrived = Generator[Round, list[Outcome], bool]
 Found = Generator[Round, list[Outcome], Head | None]
 
 
@@ -38,32 +38,31 @@ def warm_up(course: Course, moves: Moves, settings: "DefaultStrategy") -> FirstJ
     return job.id
 
 
-def train(course: Course, steps: int, settings: "DefaultStrategy") -> Advanced:
+def train(course: Course, steps: int, settings: "DefaultStrategy") -> Arrived:
     """Train on for so many steps, or as many as the budget allows; at a lower rate if that diverges.
 
-    Whether it came any further: otherwise there is nothing left to spend, or every try diverged.
+    Whether it came all the way: otherwise nothing is left to spend, or every try diverged.
     """
-    start = course.step
+    end = min(course.step + steps, course.total)
     for attempt in range(1 + settings.retries):
         head = yield from _stretch(course, steps, {"event": "training", "try": attempt})
         if head is not None:
             course.go_on_with(head)
-            return course.step > start
+            course.behind += course.best is not head
+            break
         course.rate *= settings.backoff
-    return False
+    return course.step >= end
 
 
 def finish(course: Course, settings: "DefaultStrategy") -> Steps:
-    """Train to the end, or until training only makes the network worse, and choose between two endings."""
-    epoch = course.setting.steps_per_epoch
-    tail = min(max(1, round(settings.ending * course.setting.max_epochs)) * epoch, course.total)
-    behind = 0
-    while behind < settings.patience and not course.finished and course.step < course.total - tail:
-        left = course.total - tail - course.step
-        if not (yield from train(course, min(left, course.steps(settings.pause)), settings)):
+    """Train to the end, and choose between two endings."""
+    epochs = max(1, round(settings.ending * course.setting.max_epochs))
+    rest = course.total - epochs * course.setting.steps_per_epoch
+    while course.step < rest and not course.finished:
+        steps = min(rest - course.step, course.steps(settings.pause))
+        if not (yield from train(course, steps, settings)):
             return
-        behind = 0 if course.best is course.head else behind + 1
-    if behind < settings.patience and not course.finished:
+    if not course.finished:
         yield from _end(course, settings, course.total - course.step)
 
 
