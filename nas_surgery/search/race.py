@@ -43,14 +43,17 @@ class Runner:
 
 
 def race(course: Course, moves: Sequence[Move], terms: Terms) -> Verdict:
-    """Race the moves against the unchanged network; the winner, or None if there was no race."""
+    """Race the moves against the unchanged network; the winner, or None if there was no race.
+
+    A further rung that the budget has no room for is left out: the one before decides.
+    """
     start = course.place
     runners = [Runner(move, start) for move in (Move.stay(start.outcome.network), *moves)]
     for rung, wanted in enumerate(terms.rungs):
-        runners, steps = affordable(course, runners, wanted)
-        if not steps:
+        field, steps = affordable(course, runners, wanted)
+        if not steps or (rung and len(field) < len(runners)):
             break
-        finished = yield from _rung(course, runners, steps, rung, terms)
+        finished = yield from _rung(course, field, steps, rung, terms)
         runners = survivors(course, finished, terms)
     raced = [runner for runner in runners if runner.head is not start]
     return min(raced, key=lambda r: _rank(course, r, terms)).head if raced else None
@@ -59,17 +62,18 @@ def race(course: Course, moves: Sequence[Move], terms: Terms) -> Verdict:
 def affordable(course: Course, runners: Sequence[Runner], wanted: int) -> tuple[list[Runner], int]:
     """Who can race, and for how many steps, such that each of them could still win; 0 for no race.
 
-    A winner has to be trained to the end within the budget. First the rung is shortened; then the
+    So could the network that they come from, if all of them fail. A winner has to be trained to the end within the budget. First the rung is shortened; then the
     largest candidates stay away.
     """
     field = list(runners)
     while len(field) > 1:
         sizes = [runner.move.topology.macs for runner in field]
+        smallest = min(course.place.macs, *sizes)
         left = course.total - field[0].head.outcome.step
         for share in SHARES:
             steps = round(min(wanted, left) * share)
             jobs = [(size, steps) for size in sizes]
-            if steps and course.budget.affords(course.spent, jobs, min(sizes), left - steps):
+            if steps and course.budget.affords(course.spent, jobs, smallest, left - steps):
                 return field, steps
         field.remove(max((r for r in field if not r.control), key=lambda r: r.move.topology.macs))
     return field, 0
