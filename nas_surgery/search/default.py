@@ -40,7 +40,7 @@ class DefaultStrategy(Strategy):
     growth: factor of all widths. growth_until: no growth is raced later; new units need time to learn.
     growth_rung, growth_rungs: length and number of the rungs of a growth race. Two epochs of fifty:
     races of fewer than 600 batches rank candidates badly.
-    removal: factor of the width of one layer, or of all. removal_from, removal_until: when removals
+    removal: factor of the width of one layer. removal_from, removal_until: when removals
     are tried. Earlier there is little yet to lose, so that damage tells nothing; later there is no
     time to recover.
     removal_rung: length of the race against the unchanged network. With half of it the damage looks

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from nas_surgery.search.course import Course, Steps
 from nas_surgery.search.moves import Moves
-from nas_surgery.search.race import Terms, race
+from nas_surgery.search.race import Runner, Terms, race
 
 if TYPE_CHECKING:
     from nas_surgery.search.default import DefaultStrategy
@@ -26,7 +26,8 @@ def grow(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
             *moves.wider(network, excluded, settings.growth),
             *moves.deeper(network, excluded),
         ]
-        winner = yield from race(course, larger, terms)
+        candidates = [Runner(move, course.place) for move in larger]
+        winner = yield from race(course, candidates, terms)
         if winner is None:
             return
         lost = lost + 1 if winner.outcome.parameters == network.parameter_count else 0

@@ -23,7 +23,8 @@ SMALLEST_GROWTH = 1.1  # a race costs the same for less, and tells less
 
 @attrs.frozen(eq=False)
 class Move:
-    """Edits that make one candidate. label: a few words. topology: what comes out, without weights."""
+    """Edits that make one candidate, as far as they are still to be done. label: a few words.
+    topology: what comes out, without weights."""
 
     label: str
     operations: tuple[Operation, ...]
@@ -70,10 +71,12 @@ class Moves:
         return [Move("one layer deeper", (operation,), topology)]
 
     def narrower(self, network: Network, excluded: Sequence[int], factor: float) -> list[Move]:
-        """Each hidden layer, and all of them, `factor` times as wide, without the units that matter least."""
+        """Each hidden layer `factor` times as wide, without the units that matter least.
+
+        Not several at once: what that costs is about the sum, so for its size one of them costs less.
+        """
         groups = open_groups(network, excluded)
-        choices = [groups, *([group] for group in groups)] if len(groups) > 1 else [groups]
-        found = [self._narrowing(network, chosen, factor) for chosen in choices if chosen]
+        found = [self._narrowing(network, [group], factor) for group in groups]
         return [move for move in found if move is not None]
 
     def fitting(self, network: Network, excluded: Sequence[int]) -> Move | None:

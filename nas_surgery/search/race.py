@@ -31,39 +31,43 @@ class Terms:
 
 @attrs.frozen(eq=False)
 class Runner:
-    """A candidate and how far it has come."""
+    """A candidate: how far it has come, and what is still to be done to it.
+
+    control: whether this is the network without surgery.
+    """
 
     move: Move
     head: Head
-
-    @property
-    def control(self) -> bool:
-        """Whether this is the network without surgery."""
-        return not self.move.operations
+    control: bool = False
 
 
-def race(course: Course, moves: Sequence[Move], terms: Terms) -> Verdict:
-    """Race the moves against the unchanged network; the winner, or None if there was no race.
+def race(course: Course, candidates: Sequence[Runner], terms: Terms) -> Verdict:
+    """Race candidates against the unchanged network; the winner, or None if there was no race.
 
     A further rung that the budget has no room for is left out: the one before decides.
     """
-    start = course.place
-    runners = [Runner(move, start) for move in (Move.stay(start.outcome.network), *moves)]
+    runners, raced = [control(course), *candidates], False
     for rung, wanted in enumerate(terms.rungs):
         field, steps = affordable(course, runners, wanted)
         if not steps or (rung and len(field) < len(runners)):
             break
         finished = yield from _rung(course, field, steps, rung, terms)
-        runners = survivors(course, finished, terms)
-    raced = [runner for runner in runners if runner.head is not start]
-    return min(raced, key=lambda r: _rank(course, r, terms)).head if raced else None
+        runners, raced = survivors(course, finished, terms), True
+    if not raced or not runners:
+        return None
+    return min(runners, key=lambda runner: _rank(course, runner, terms)).head
+
+
+def control(course: Course) -> Runner:
+    """The network that goes on, as it is."""
+    return Runner(Move.stay(course.place.outcome.network), course.place, control=True)
 
 
 def affordable(course: Course, runners: Sequence[Runner], wanted: int) -> tuple[list[Runner], int]:
     """Who can race, and for how many steps, such that each of them could still win; 0 for no race.
 
-    So could the network that they come from, if all of them fail. A winner has to be trained to the end within the budget. First the rung is shortened; then the
-    largest candidates stay away.
+    So could the network that they come from, if all of them fail. A winner has to be trained to the
+    end within the budget. First the rung is shortened; then the largest candidates stay away.
     """
     field = list(runners)
     while len(field) > 1:
@@ -81,8 +85,7 @@ def affordable(course: Course, runners: Sequence[Runner], wanted: int) -> tuple[
 
 def fits(course: Course, move: Move, steps: int) -> bool:
     """Whether this move could race against the unchanged network."""
-    runners = [Runner(Move.stay(course.place.outcome.network), course.place)]
-    return affordable(course, [*runners, Runner(move, course.place)], steps)[1] > 0
+    return affordable(course, [control(course), Runner(move, course.place)], steps)[1] > 0
 
 
 def survivors(course: Course, finished: Sequence[Runner], terms: Terms) -> list[Runner]:
@@ -100,15 +103,12 @@ def _rung(
     course: Course, runners: Sequence[Runner], steps: int, rung: int, terms: Terms
 ) -> Generator[Round, list[Outcome], list[Runner]]:
     """Train everybody for the same steps; those that hold a valid network afterwards."""
-    jobs = [
-        course.job(r.head.outcome.job, steps, "candidate", r.move.operations if rung == 0 else ())
-        for r in runners
-    ]
+    jobs = [course.job(r.head.outcome.job, steps, "candidate", r.move.operations) for r in runners]
     heads = [runner.head for runner in runners]
     asked = {"event": terms.name, "rung": rung, "entries": _entries(runners, jobs)}
     outcomes = yield from course.ask(jobs, [r.move.topology.macs for r in runners], asked, heads)
     finished = [
-        attrs.evolve(runner, head=head)
+        attrs.evolve(runner, head=head, move=attrs.evolve(runner.move, operations=()))
         for runner, outcome in zip(runners, outcomes, strict=True)
         if (head := course.heir(runner.head, outcome)) is not None
     ]

@@ -4,17 +4,19 @@ from collections.abc import Generator, Sequence
 from math import log2
 from typing import TYPE_CHECKING
 
+import attrs
+
 from nas_surgery.search.course import Course, Head, Steps
 from nas_surgery.search.jobs import Outcome, Round
 from nas_surgery.search.moves import Move, Moves
-from nas_surgery.search.race import Terms, fits, race
+from nas_surgery.search.race import Runner, Terms, fits, race
 from nas_surgery.search.stretches import train
 
 if TYPE_CHECKING:
     from nas_surgery.search.default import DefaultStrategy
 
 Answer = Generator[Round, list[Outcome], bool]
-Choice = Generator[Round, list[Outcome], Move | None]
+Choice = Generator[Round, list[Outcome], Runner | None]
 
 
 def shrink(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
@@ -48,10 +50,10 @@ def _removed(course: Course, moves: Moves, settings: "DefaultStrategy", pace: fl
     narrower = moves.narrower(place.outcome.network, place.excluded, settings.removal)
     worth = [move for move in narrower if price * halvings(place, move) > pace * rung]
     affordable = [move for move in worth if fits(course, move, rung)]
-    move = yield from _least_damage(course, affordable, 2 * price)
-    if move is None:
+    narrowed = yield from _least_damage(course, affordable, 2 * price)
+    if narrowed is None:
         return False
-    winner = yield from race(course, [move], Terms("removal", (rung,), price))
+    winner = yield from race(course, [narrowed], Terms("removal", (rung,), price))
     if winner is None:
         return False
     course.go_on_with(winner)
@@ -74,16 +76,19 @@ def _least_damage(course: Course, moves: Sequence[Move], most: float) -> Choice:
     jobs = [course.job(place.outcome.job, 0, "candidate", move.operations) for move in moves]
     decision = {"event": "removal: damage", "entries": [move.label for move in moves]}
     outcomes = yield from course.ask(jobs, [place.macs] * len(jobs), decision)
-    slopes = [
-        (damage(place.outcome, outcome), i)
-        for i, outcome in enumerate(outcomes)
-        if course.heir(place, outcome) is not None
-    ]
-    slope, chosen = min(slopes, default=(most, -1))
-    found = {"event": "removal: damage measured", "slopes": {str(jobs[i].id): s for s, i in slopes}}
-    raced = slope < most
-    yield from course.note({**found, "most": most, "raced": jobs[chosen].id if raced else None})
-    return moves[chosen] if raced else None
+    slopes: dict[str, float] = {}
+    least, chosen = most, None
+    for move, outcome in zip(moves, outcomes, strict=True):
+        head = course.heir(place, outcome)
+        if head is None:
+            continue
+        slope = slopes[str(outcome.job)] = damage(place.outcome, outcome)
+        if slope < least:
+            least, chosen = slope, Runner(attrs.evolve(move, operations=()), head)
+    raced = None if chosen is None else chosen.head.outcome.job
+    found = {"event": "removal: damage measured", "slopes": slopes, "most": most, "raced": raced}
+    yield from course.note(found, [] if chosen is None else [chosen.head])
+    return chosen
 
 
 def damage(before: Outcome, after: Outcome) -> float:

@@ -113,7 +113,6 @@ def test_moves_are_named_for_people():
     assert labels == [
         "all hidden layers × 2",
         "one layer deeper",
-        "all hidden layers × 0.7",
         "layer 0 × 0.7",
         "layer 2 × 0.7",
         "layer 4 × 0.7",
