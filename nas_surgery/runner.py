@@ -24,7 +24,7 @@ from nas_surgery.search.executors import Executor, LocalExecutor
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
 from nas_surgery.search.jobs import Job
 from nas_surgery.search.journal import Journal, plain
-from nas_surgery.search.processes import ProcessExecutor, WorkerPlan
+from nas_surgery.search.processes import ProcessExecutor, WorkerPlan, begin_imports
 from nas_surgery.search.states import StateStore, digest, state_to_bytes
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.spec import Spec
@@ -53,6 +53,7 @@ def run(
     a signal, when the best network so far is saved.
     """
     resolved = as_spec(spec, overrides)
+    _begin_workers(resolved)
     with naming(spec if isinstance(spec, str | Path) else None):
         made = prepare(resolved, network, data)
     if out is None:
@@ -83,8 +84,10 @@ def resume(
     if not (folder / "spec.toml").is_file():
         raise RunError(f"{folder}: holds no run; there is no spec.toml")
     with RunDirectory(folder) as directory:
+        spec = Spec.from_toml(directory.spec)
+        _begin_workers(spec)
         start = load(directory.start) if directory.start.is_file() else None
-        made = prepare(Spec.from_toml(directory.spec), start, data)
+        made = prepare(spec, start, data)
         directory.prepare(made.spec, made.network)
         return _carry_out(made, directory, observers, allow_changes)
 
@@ -98,6 +101,12 @@ def as_spec(
     if isinstance(spec, Mapping):
         return Spec.from_dict(spec, overrides).with_paths(Path())
     return Spec.from_toml(spec, overrides)
+
+
+def _begin_workers(spec: Spec) -> None:
+    """Let worker processes import while the data load."""
+    if spec.run.executor == "processes":
+        begin_imports()
 
 
 def _carry_out(

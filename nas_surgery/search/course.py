@@ -77,10 +77,17 @@ class Course:
         return max(least, round(share * self.total))
 
     def job(
-        self, parent: int | None, steps: int, purpose: str, operations: tuple[Operation, ...] = ()
+        self,
+        parent: int | None,
+        steps: int,
+        purpose: str,
+        operations: tuple[Operation, ...] = (),
+        factor: float = 1.0,
+        average: int = 0,
     ) -> Job:
-        """The next job, at the current learning rate."""
-        return attrs.evolve(self.jobs.make(parent, steps, purpose, operations), rate=self.rate)
+        """The next job, at the current learning rate times `factor`."""
+        job = self.jobs.make(parent, steps, purpose, operations)
+        return attrs.evolve(job, rate=self.rate * factor, average=average)
 
     def ask(
         self,

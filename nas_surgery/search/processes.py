@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from nas_surgery.search.workbench import Workbench
 from nas_surgery.training import Recipe, Samples, TrainState
 
 ATTEMPTS = 2
+CONTEXT = get_context("forkserver")
 
 Future = ProcessFuture[Any]
 
@@ -45,6 +46,12 @@ class WorkerPlan:
     def make(cls, start: Network, **fields: Any) -> "WorkerPlan":
         """A plan for a start network."""
         return cls(start=state_to_bytes(TrainState(start)), **fields)
+
+
+def begin_imports() -> None:
+    """Start the process that workers are forked from, which imports what they need meanwhile."""
+    CONTEXT.set_forkserver_preload([__name__])
+    forkserver.ensure_running()
 
 
 class ProcessExecutor:
@@ -74,7 +81,7 @@ class ProcessExecutor:
             for parent, state in states.items()
         }
         futures: dict[int, Future] = {}
-        for job in sorted(jobs, key=lambda job: -job.steps):
+        for job in sorted(jobs, key=lambda job: -_work(job, states.get(job.parent))):
             started(job)
             failpoint("job.started")
             futures[job.id] = self._submit(pool, job, contents.get(job.parent))
@@ -98,7 +105,7 @@ class ProcessExecutor:
                 self._workers,
                 initializer=_start_worker,
                 initargs=(self._plan,),
-                context=get_context("spawn"),
+                context=CONTEXT,
             )
         return self._pool
 
@@ -173,6 +180,11 @@ def _perform(
     outcome = _workbench.perform(job, None if content is None else state_from_bytes(content))
     weights = None if outcome.state is None else state_to_bytes(outcome.state)
     return outcome.to_json(), outcome.seconds, weights
+
+
+def _work(job: Job, parent: TrainState | None) -> int:
+    """About how long a job takes, in comparison."""
+    return job.steps * (1 if parent is None else parent.network.macs)
 
 
 def _failed(job: Job, reason: str) -> Outcome:

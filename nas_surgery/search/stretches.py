@@ -1,9 +1,7 @@
 """Training without surgery in the default strategy: the beginning, what lies between races, the end."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
-
-import attrs
 
 from nas_surgery.search.course import Course, Head, Steps
 from nas_surgery.search.jobs import Outcome, Round
@@ -67,38 +65,32 @@ def finish(course: Course, settings: "DefaultStrategy") -> Steps:
 
 
 def _end(course: Course, settings: "DefaultStrategy", steps: int) -> Steps:
-    """The last stretch, both ways if the budget allows; the cooled and averaged one first."""
-    epochs = steps // course.setting.steps_per_epoch
-    cost = [(course.place.macs, steps)]
-    found: list[Head] = []
-    for factor, average in ((settings.cooling, epochs), (1.0, 0)):
-        if found and not course.budget.affords(course.spent, cost, course.place.macs):
-            break
-        decision = {"event": "ending", "rate": factor, "average": average}
-        head = yield from _stretch(course, steps, decision, factor, average, found)
-        found += [] if head is None else [head]
+    """The last stretch, cooled and averaged, and as before too if the budget allows."""
+    place, epochs = course.place, steps // course.setting.steps_per_epoch
+    length = course.budget.steps(course.spent, place.macs, steps)
+    if length < 1:
+        return
+    endings = [(settings.cooling, epochs), (1.0, 0)]
+    if not course.budget.affords(course.spent, [(place.macs, length)] * 2, place.macs):
+        endings.pop()
+    jobs = [
+        course.job(place.outcome.job, length, "branch", factor=factor, average=average)
+        for factor, average in endings
+    ]
+    decision = {"event": "ending", "endings": endings}
+    outcomes = yield from course.ask(jobs, [place.macs] * len(jobs), decision)
+    found = [head for outcome in outcomes if (head := course.heir(place, outcome)) is not None]
     if found:
         course.go_on_with(min(found, key=lambda head: course.value(head.outcome)))
 
 
-def _stretch(
-    course: Course,
-    steps: int,
-    decision: dict[str, Any],
-    factor: float = 1.0,
-    average: int = 0,
-    needed: Sequence[Head] = (),
-) -> Found:
-    """What comes of training on, or None if nothing valid does; as it is if there is nothing to train.
-
-    needed: networks that are still asked for afterwards.
-    """
+def _stretch(course: Course, steps: int, decision: dict[str, Any]) -> Found:
+    """What comes of training on, or None if nothing valid does; as it is if there is nothing to train."""
     place = course.place
     left = min(steps, course.total - course.step)
     affordable = course.budget.steps(course.spent, place.macs, left)
     if affordable < 1:
         return place
     job = course.job(place.outcome.job, affordable, "branch")
-    job = attrs.evolve(job, rate=job.rate * factor, average=average)
-    (outcome,) = yield from course.ask([job], [place.macs], decision, needed)
+    (outcome,) = yield from course.ask([job], [place.macs], decision)
     return course.heir(place, outcome)
