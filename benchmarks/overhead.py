@@ -4,7 +4,7 @@
 
 Runs strategy `paper` on 10,000 training and 2,000 validation samples (50 epochs) in a run directory and
 prints the share of its wall time that surgery, analysis with proposals, and keeping the journal and
-the weights take; the time to resume it; and the gain from two worker processes, with equal journals.
+the weights take; and the time to resume it.
 Then the time to analyse a layer from 256 × 256 to 4096 × 4096, and the memory that 100 candidates of
 one large network take.
 """
@@ -31,7 +31,7 @@ from nas_surgery.network import Network
 from nas_surgery.search import workbench
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.states import StateStore
-from nas_surgery.testing.runs import finish, same_results
+from nas_surgery.testing.runs import finish
 
 WIDTHS = (256, 512, 1024, 2048, 4096)
 CANDIDATES = 100
@@ -78,7 +78,7 @@ def measure_run(options: argparse.Namespace, hidden: list[int]) -> dict[str, Any
         "surgery and analysis": surgery / total,
         "journal and weights": sum(spent.values()) / total,
         "accuracy": result.summary["accuracy"],
-        **measure_resume_and_workers(options, hidden),
+        "resume seconds": measure_resume(options, hidden),
     }
 
 
@@ -125,23 +125,13 @@ def timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> C
     return wrapper
 
 
-def measure_resume_and_workers(options: argparse.Namespace, hidden: list[int]) -> dict[str, Any]:
-    """Seconds to resume a finished run (all replay, no new work), and the gain from two workers."""
+def measure_resume(options: argparse.Namespace, hidden: list[int]) -> float:
+    """Seconds to resume a finished run: all replay, no new work."""
     with tempfile.TemporaryDirectory() as folder:
-        spec = Path(folder) / "spec.toml"
+        spec, directory = Path(folder) / "spec.toml", str(Path(folder) / "run")
         spec.write_text(ns.Spec.from_dict(make_spec(options, hidden)).to_toml())
-        finish(["plugins"])
-        one, two = Path(folder) / "one", Path(folder) / "two"
-        local = timed_run(["run", str(spec), "--out", str(one)])
-        pool = ["--set", "run.executor=processes", "--set", "run.workers=2"]
-        parallel = timed_run(["run", str(spec), "--out", str(two), *pool])
-        resumed = timed_run(["resume", str(one)])
-        equal = same_results(one, two)
-    return {
-        "resume seconds": resumed,
-        "two workers": local / parallel,
-        "journals equal": equal,
-    }
+        timed_run(["run", str(spec), "--out", directory])
+        return timed_run(["resume", directory])
 
 
 def timed_run(arguments: list[str]) -> float:
@@ -190,7 +180,6 @@ def print_results(results: dict[str, Any]) -> None:
         for name in ("surgery and analysis", "journal and weights"):
             print(f"  {name}: {row[name]:.2%} of the run")
         print(f"  resume of the finished run: {row['resume seconds']:.2f} s")
-        print(f"  two workers: {row['two workers']:.2f} ×, equal: {row['journals equal']}")
     for row in results["analysis"]:
         print(f"analysis of a {row['width']} × {row['width']} layer: {row['seconds']:.3f} s")
     memory = results["memory"]

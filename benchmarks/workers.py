@@ -1,0 +1,131 @@
+"""What a second worker process gains: whole runs with one and with two, in wall time.
+
+    python benchmarks/workers.py --data npz:mnist.npz --json benchmarks/results/workers.json
+
+A 300-100-100 network (10,000 training, 2,000 validation samples), in command-line runs from start to exit.
+Beside each gain, the most that two workers could gain: a decision needs all of its round's jobs, so
+where two branches differ in size one worker waits for the other.
+"""
+
+import argparse
+import json
+import tempfile
+from datetime import date
+from pathlib import Path
+from statistics import fmean
+from time import perf_counter
+from typing import Any
+
+import nas_surgery as ns
+from nas_surgery.testing.runs import finish, same_results
+
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "paper, 2 branches (as in the paper)": {"strategy": "paper"},
+    "paper, 4 branches": {"strategy": "paper", "branches": 4},
+    "default": {"strategy": "default"},
+}
+WORKERS = 2
+POOL = ["--set", "run.executor=processes", "--set", f"run.workers={WORKERS}"]
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="sklearn:digits", help="such as npz:mnist.npz")
+    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[6, 63, 97])
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    finish(["plugins"])  # whatever is slow only once
+    rows = [
+        measure(options, name, settings, seed)
+        for name, settings in STRATEGIES.items()
+        for seed in options.seeds
+    ]
+    print("\n".join(table(rows)))
+    if options.json:
+        results = {"date": date.today().isoformat(), "nas-surgery": ns.__version__, "runs": rows}
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def measure(options: argparse.Namespace, name: str, settings: Row, seed: int) -> Row:
+    """The same run with one worker and with two."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec, one, two = (Path(folder) / part for part in ("spec.toml", "one", "two"))
+        spec.write_text(ns.Spec.from_dict(content(options, settings, seed)).to_toml())
+        local = seconds(["run", str(spec), "--out", str(one)])
+        parallel = seconds(["run", str(spec), "--out", str(two), *POOL])
+        return {
+            "strategy": name,
+            "seed": seed,
+            "one": local,
+            "two": parallel,
+            "most": most(one),
+            "equal": same_results(one, two),
+        }
+
+
+def content(options: argparse.Namespace, settings: Row, seed: int) -> Row:
+    limits = {"train_limit": 10000, "validation": 2000} if options.data.startswith("npz") else {}
+    return {
+        "seed": seed,
+        "data": {"source": str(options.data), **limits},
+        "network": {"hidden": [300, 100, 100]},
+        "training": {"learning_rate": 0.005},
+        "search": {"max_epochs": options.epochs, **settings},
+    }
+
+
+def seconds(arguments: list[str]) -> float:
+    begun = perf_counter()
+    done = finish(arguments)
+    assert done.code == 0, done.error
+    return perf_counter() - begun
+
+
+def most(directory: Path) -> float:
+    """The gain if workers cost nothing: time of all jobs ÷ time of the busiest worker in each round."""
+    total = busiest = 0.0
+    for jobs in rounds(directory):
+        loads = [0.0] * WORKERS
+        for job in sorted(jobs, reverse=True):
+            loads[loads.index(min(loads))] += job
+        total, busiest = total + sum(jobs), busiest + max(loads)
+    return total / busiest
+
+
+def rounds(directory: Path) -> list[list[float]]:
+    """Seconds of the jobs of each round."""
+    found: list[list[float]] = []
+    for event in map(json.loads, (directory / "events.jsonl").open()):
+        if event["kind"] == "decision":
+            found.append([])
+        elif event["kind"] == "job_finished":
+            found[-1].append(sum(event["seconds"].values()))
+    return found
+
+
+def table(rows: list[Row]) -> list[str]:
+    """Means over seeds, and the range of the gain."""
+    lines = [
+        "| strategy | one worker, s | two, s | gain | at most | equal |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in STRATEGIES:
+        same = [row for row in rows if row["strategy"] == name]
+        gains = [row["one"] / row["two"] for row in same]
+        cells = [
+            name,
+            f"{fmean(row['one'] for row in same):.1f}",
+            f"{fmean(row['two'] for row in same):.1f}",
+            f"{fmean(gains):.2f} ({min(gains):.2f} to {max(gains):.2f})",
+            f"{fmean(row['most'] for row in same):.2f}",
+            "yes" if all(row["equal"] for row in same) else "NO",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+if __name__ == "__main__":
+    main()
