@@ -12,10 +12,14 @@ import shutil
 import sys
 import tempfile
 import time
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 from nas_surgery.testing.runs import (
+    WRITES,
     CommandProcess,
+    fill_disk,
     finish,
     leftovers,
     next_command,
@@ -40,6 +44,7 @@ max_epochs = 8
 """
 DEFAULT_SPEC = SPEC.replace("initial_epochs = 2\nepoch_step = 2\n", "")
 KILLS_A_RUN = 4
+FAULTS = ("lost", "different", "with temporary files", "without a clear line")
 
 
 def main() -> None:
@@ -48,40 +53,64 @@ def main() -> None:
     parser.add_argument("--backend", default="numpy")
     parser.add_argument("--strategy", default="paper")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--disk", action="store_true", help="fill the disk instead of killing")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        counts = soak(Path(folder), options)
-    print(", ".join(f"{value} {name}" for name, value in counts.items()))
-    sys.exit(any(counts[name] for name in ("lost", "different", "with temporary files")))
+        soak = Soak(Path(folder), options)
+        soak.fill_disks() if options.disk else soak.kill(options.kills, options.seed)
+    print(", ".join(f"{value} {name}" for name, value in soak.counts.items()))
+    sys.exit(any(soak.counts[name] for name in FAULTS))
 
 
-def soak(folder: Path, options: argparse.Namespace) -> dict[str, int]:
-    """Kill until there are enough kills; what became of the runs."""
-    spec = folder / "spec.toml"
-    text = SPEC if options.strategy == "paper" else DEFAULT_SPEC
-    spec.write_text(text.format(backend=options.backend, strategy=options.strategy))
-    undisturbed = folder / "undisturbed"
-    finish(["run", str(spec), "--out", str(folder / "warm-up")])
-    begun = time.perf_counter()
-    done = finish(["run", str(spec), "--out", str(undisturbed)])
-    seconds = time.perf_counter() - begun
-    if done.code:
-        sys.exit(done.error)
-    print(f"an undisturbed run takes {seconds:.1f} s")
-    generator = random.Random(options.seed)
-    counts = dict.fromkeys(("kills", "runs", "lost", "different", "with temporary files"), 0)
-    while counts["kills"] < options.kills:
-        directory = folder / f"run-{counts['runs']}"
-        counts["kills"] += disturb(spec, directory, generator, seconds)
-        counts["runs"] += 1
-        last = finish(next_command(spec, directory))
+class Soak:
+    """Disturbed runs, each held against one that was not."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+        self.folder, self.spec = folder, folder / "spec.toml"
+        text = SPEC if options.strategy == "paper" else DEFAULT_SPEC
+        self.spec.write_text(text.format(backend=options.backend, strategy=options.strategy))
+        self.undisturbed = folder / "undisturbed"
+        finish(["run", str(self.spec), "--out", str(folder / "warm-up")])
+        begun = time.perf_counter()
+        done = finish(["run", str(self.spec), "--out", str(self.undisturbed)])
+        self.seconds = time.perf_counter() - begun
+        if done.code:
+            sys.exit(done.error)
+        print(f"an undisturbed run takes {self.seconds:.1f} s")
+        self.counts = dict.fromkeys(("kills", "full disks", "runs", *FAULTS), 0)
+
+    def kill(self, kills: int, seed: int) -> None:
+        """Kill runs until there were enough kills."""
+        generator = random.Random(seed)
+        while self.counts["kills"] < kills:
+            directory = self.folder / "run"
+            self.counts["kills"] += disturb(self.spec, directory, generator, self.seconds)
+            self.finish(directory)
+
+    def fill_disks(self) -> None:
+        """For each kind of write, let the first one fail, then the second, until none is left."""
+        for point in WRITES:
+            for passage in count(1):
+                directory = self.folder / "run"
+                command = ["run", str(self.spec), "--out", str(directory)]
+                full = finish(command, before=partial(fill_disk, point, passage))
+                if full.code == 0:
+                    shutil.rmtree(directory)
+                    break
+                self.counts["full disks"] += 1
+                self.counts["without a clear line"] += full.error.count("\n") != 1
+                self.finish(directory)
+
+    def finish(self, directory: Path) -> None:
+        """Bring a run to its end, and see what became of it."""
+        last = finish(next_command(self.spec, directory))
         if last.code:
             print(last.error)
-        counts["lost"] += last.code != 0
-        counts["different"] += last.code == 0 and not same_results(undisturbed, directory)
-        counts["with temporary files"] += bool(leftovers(directory))
+        self.counts["runs"] += 1
+        self.counts["lost"] += last.code != 0
+        self.counts["different"] += last.code == 0 and not same_results(self.undisturbed, directory)
+        self.counts["with temporary files"] += bool(leftovers(directory))
         shutil.rmtree(directory)
-    return counts
 
 
 def disturb(spec: Path, directory: Path, generator: random.Random, seconds: float) -> int:

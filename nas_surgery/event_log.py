@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Self
 
+from nas_surgery.failpoints import failpoint
 from nas_surgery.search.events import Event
 from nas_surgery.search.journal import plain
 
@@ -38,6 +39,7 @@ class EventLog:
 
     def __call__(self, event: Event) -> None:
         """Append an event."""
+        failpoint("event.append")
         record = {"time": round(event.time, 6), "kind": event.kind, **plain(event.data)}
         self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
         self._file.flush()

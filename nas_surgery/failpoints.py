@@ -6,6 +6,7 @@ at the third. Unset, a point costs one comparison.
 
 import os
 import signal
+from collections.abc import Callable
 
 NAMES = (
     "run.directory",
@@ -13,6 +14,7 @@ NAMES = (
     "journal.append",
     "journal.torn",
     "journal.appended",
+    "event.append",
     "file.open",
     "file.written",
     "file.synced",
@@ -29,17 +31,26 @@ NAMES = (
 _armed, _left = "", 0
 
 
-def arm(text: str) -> None:
-    """Set the point (`NAME` or `NAME:PASSAGE`) at which this process kills itself; "" for none."""
-    global _armed, _left
+def kill() -> None:
+    """End this process by SIGKILL."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+_action: Callable[[], None] = kill
+
+
+def arm(text: str, action: Callable[[], None] = kill) -> None:
+    """Set the point (`NAME` or `NAME:PASSAGE`) at which this process kills itself, or does something
+    else that hurts; "" for none."""
+    global _armed, _left, _action
     _armed, _, passage = text.partition(":")
-    _left = int(passage or 1)
+    _left, _action = int(passage or 1), action
 
 
 def failpoint(name: str) -> None:
     """Die here by SIGKILL if the environment says so."""
     if name == _armed:
-        _die()
+        _pass()
 
 
 def armed(name: str) -> bool:
@@ -47,11 +58,11 @@ def armed(name: str) -> bool:
     return name == _armed and _left == 1
 
 
-def _die() -> None:
+def _pass() -> None:
     global _left
     _left -= 1
     if _left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        _action()
 
 
 arm(os.environ.get("NAS_SURGERY_FAILPOINT", ""))

@@ -46,9 +46,13 @@ class RunDirectory:
             pid = os.read(self._lock, 32).decode().strip() or "?"
             os.close(self._lock)
             raise RunError(f"{self.path}: process {pid} is running here") from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
-        remove_temporaries(self.path)
+        try:
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+            remove_temporaries(self.path)
+        except OSError as error:
+            os.close(self._lock)
+            raise RunError(f"{self.path}: cannot be written: {error.strerror}") from None
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,9 +4,11 @@ The processes are forked from a server that has imported the package, so that on
 """
 
 import filecmp
+import resource
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from io import StringIO
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
@@ -16,8 +18,12 @@ from typing import Any
 
 import attrs
 
+from nas_surgery import failpoints
+
 RESULTS = ("journal.jsonl", "winner.onnx", "winner.safetensors")
 PRELOADED = ["nas_surgery.runner", "nas_surgery.cli", "sklearn.datasets", "onnx", "onnxruntime"]
+WRITES = ("file.open", "journal.append", "event.append")  # the points before something is written
+ALMOST_NOTHING = 10
 
 
 @attrs.frozen
@@ -77,6 +83,16 @@ def same_results(a: Path, b: Path) -> bool:
     return all(filecmp.cmp(a / name, b / name, shallow=False) for name in RESULTS)
 
 
+def fill_disk(point: str, passage: int) -> None:
+    """Have the disk full for this process from that passage of a failpoint on: no file may grow."""
+    failpoints.arm(f"{point}:{passage}", partial(limit_file_size, ALMOST_NOTHING))
+
+
+def limit_file_size(size: int) -> None:
+    """No file of this process may grow beyond `size` bytes, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
 def leftovers(directory: Path) -> list[Path]:
     """Temporary files that a killed process left."""
     return list(directory.rglob(".nas-surgery-*"))
@@ -88,7 +104,6 @@ def _main(
     before: Callable[[], Any] | None,
     said: "SimpleQueue[str]",
 ) -> None:
-    import nas_surgery.failpoints as failpoints
     from nas_surgery.cli import main
 
     failpoints.arm(failpoint)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import time
 from collections.abc import Callable
@@ -11,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from nas_surgery.testing.runs import CommandProcess, finish, leftovers, same_results
+from nas_surgery.testing.runs import (
+    WRITES,
+    CommandProcess,
+    Ended,
+    fill_disk,
+    finish,
+    leftovers,
+    limit_file_size,
+    next_command,
+    same_results,
+)
 
 Damage = Callable[[Path], None]
-
-
-def limit_file_size(size: int) -> None:
-    """No file of this process may grow beyond `size` bytes, as on a full disk."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 @pytest.fixture
@@ -29,23 +33,40 @@ def stopped(spec: Path, tmp_path: Path) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("size", [64, 700, 1500, 4000, 8000, 12000, 20000])
-def test_a_full_disk_ends_in_one_line_and_the_run_resumes(
+def goes_on_once_there_is_room(spec: Path, directory: Path, undisturbed: Path, full: Ended) -> None:
+    """The message was one line, and with room the result is that of an undisturbed run."""
+    assert full.code == 2, full
+    assert full.error.count("\n") == 1, full.error
+    assert not leftovers(directory)
+    done = finish(next_command(spec, directory))
+    assert done.code == 0, done.error
+    assert same_results(undisturbed, directory)
+    assert not leftovers(directory)
+
+
+@pytest.mark.parametrize("size", [0, 64, 700, 1500, 4000, 8000, 12000, 20000])
+def test_files_that_cannot_grow_end_a_run_in_one_line(
     size: int, spec: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    """Wherever the room runs out, the message is one line, and with room the result is the same."""
+    """Wherever in a file the room runs out, in the middle of a record too."""
     directory = tmp_path / "run"
     full = finish(
         ["run", str(spec), "--out", str(directory)], before=partial(limit_file_size, size)
     )
-    assert full.code == 2, full
-    assert full.error.count("\n") == 1, full.error
-    command = ["resume", str(directory)]
-    if not (directory / "spec.toml").exists():
-        command = ["run", str(spec), "--out", str(directory)]
-    assert finish(command).code == 0
-    assert same_results(undisturbed, directory)
-    assert not leftovers(directory)
+    goes_on_once_there_is_room(spec, directory, undisturbed, full)
+
+
+@pytest.mark.parametrize("passage", [1, 2, 3, 5, 9, 17])
+@pytest.mark.parametrize("point", WRITES)
+def test_a_disk_that_fills_up_ends_a_run_in_one_line(
+    point: str, passage: int, spec: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    """Whichever write is the first that fails; `benchmarks/soak.py --disk` goes through all of them."""
+    directory = tmp_path / "run"
+    full = finish(
+        ["run", str(spec), "--out", str(directory)], before=partial(fill_disk, point, passage)
+    )
+    goes_on_once_there_is_room(spec, directory, undisturbed, full)
 
 
 def flip(file: Path) -> None:
