@@ -29,7 +29,7 @@ from nas_surgery.preparation import prepare
 
 STARTS = {"small": [10], "medium": [10, 10, 10], "large": [300, 100, 100]}
 SEEDS = (6, 63, 97)
-PRICES = (0.0025, 0.005, 0.01, 0.02, 0.04)
+PRICES = (0.001, 0.003, 0.01, 0.03, 0.1)
 PRICE_STARTS = ("small", "medium")
 EPOCHS = 50
 PACKAGES = ("nas-surgery", "numpy", "scipy", "optuna")
