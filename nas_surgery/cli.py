@@ -16,11 +16,21 @@ EXISTING = click.Path(path_type=Path)
 
 
 class _Group(click.Group):
-    """Turns every error of the package into one line and its exit code."""
+    """Turns every error of the package, and of its use, into one line and its exit code."""
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         try:
-            super().main(*args, **kwargs)
+            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.UsageError as error:
+            command = "nas-surgery" if error.ctx is None else error.ctx.command_path
+            said = error.format_message().rstrip(".")
+            click.echo(f"nas-surgery: error: {said}; see {command} --help", err=True)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(130)
         except NasSurgeryError as error:
             line = " ".join(str(error).split())
             click.echo(f"nas-surgery: error: {line}", err=True)
@@ -30,7 +40,6 @@ class _Group(click.Group):
             sys.exit(1)
         except BrokenPipeError:
             sys.exit(1)
-        raise AssertionError("click ends the process")  # pragma: no cover
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

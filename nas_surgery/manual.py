@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
+
 from nas_surgery.data import load_dataset
 from nas_surgery.errors import OperationError
-from nas_surgery.lookup import operation
+from nas_surgery.lookup import operation as find_operation
 from nas_surgery.network import Network
 from nas_surgery.operations import Context, Operation
 from nas_surgery.plugins import default_registry
 from nas_surgery.spec import parse_value
+from nas_surgery.splits import SplitPlan, split
 
 PROBE_SAMPLES = 1024
 
@@ -19,20 +22,27 @@ def operate_on(
 ) -> tuple[Network, list[str]]:
     """The edited network, and a line for each operation on what it promises.
 
-    texts: such as "remove_neurons:layer=1,keep=100". source: data source of the probe batch.
+    texts: such as "remove_neurons:layer=1,keep=100". source: data source of the probe batch, and of
+    its labels where they are classes that the network tells apart.
     """
-    probe = None
-    if source is not None:
-        dataset = load_dataset(source, default_registry().all("datasets"))
-        probe = dataset.x[:PROBE_SAMPLES]
+    made = [parse_operation(text) for text in texts]
+    given = Context(seed) if source is None else _context(network, source, seed)
     lines = []
-    for key, made in enumerate([parse_operation(text) for text in texts]):
-        surgery = made.apply(network, Context(seed, (key,), probe))
+    for key, operation in enumerate(made):
+        surgery = operation.apply(network, attrs.evolve(given, key=(key,)))
         network = surgery.network
         lines.append(
-            f"{made.describe()}: {surgery.promise.exactness.value}, {surgery.promise.reason}"
+            f"{operation.describe()}: {surgery.promise.exactness.value}, {surgery.promise.reason}"
         )
     return network, lines
+
+
+def _context(network: Network, source: str, seed: int) -> Context:
+    """A probe batch with its labels, drawn as a run would draw it."""
+    parts = split(load_dataset(source, default_registry().all("datasets")), SplitPlan())
+    told_apart = bool(parts.class_names) and network.output_shape == (parts.outputs,)
+    labels = parts.train.y[:PROBE_SAMPLES] if told_apart else None
+    return Context(seed, (), parts.train.x[:PROBE_SAMPLES], labels)
 
 
 def parse_operation(text: str) -> Operation:
@@ -47,4 +57,4 @@ def parse_operation(text: str) -> Operation:
         if not separator:
             raise OperationError(f"{name}: {item!r} should be KEY=VALUE")
         fields[key.strip()] = parse_value(value)
-    return operation(name.strip(), **fields)
+    return find_operation(name.strip(), **fields)

@@ -243,12 +243,19 @@ def test_plugins_lists_the_built_ins():
     assert "  scores: paper" in out
 
 
-@pytest.mark.parametrize(
-    "arguments", [(), ("--zzz",), ("zzz",), ("run",), ("run", "s", "--seed", "x")]
-)
-def test_wrong_usage_has_exit_code_2(arguments):
-    """With a word on what would be right."""
+@pytest.mark.parametrize("arguments", [("--zzz",), ("zzz",), ("run",), ("run", "s", "--seed", "x")])
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments):
+    """With the command that says what would be right."""
     code, _, err = call(*arguments)
+    assert code == 2
+    assert err.startswith("nas-surgery: error: ")
+    assert err.count("\n") == 1
+    assert err.endswith("--help\n")
+
+
+def test_no_command_at_all_shows_the_commands():
+    """Exit code 2, since nothing was done."""
+    code, _, err = call()
     assert code == 2
     assert "Usage: " in err
 

@@ -1,0 +1,56 @@
+"""Surgery by hand: what the command line's operations are applied with."""
+
+import pytest
+
+import nas_surgery as ns
+from nas_surgery.data import load_dataset
+from nas_surgery.errors import OperationError
+from nas_surgery.manual import operate_on, parse_operation
+from nas_surgery.operations import AddNeurons, Context
+from nas_surgery.plugins import default_registry
+from nas_surgery.splits import SplitPlan, split
+
+IRIS = "sklearn:iris"
+
+
+@pytest.fixture
+def network():
+    return ns.Network.dense((4,), (6,), 3, seed=0)
+
+
+def test_a_data_source_gives_probe_and_labels(network):
+    """Growth by the gradient is then what it would be in a run: on training samples, with their classes."""
+    edited, _ = operate_on(network, ["add_neurons:layer=0,count=2"], IRIS, seed=5)
+    train = split(load_dataset(IRIS, default_registry().all("datasets")), SplitPlan()).train
+    context = Context(5, (0,), train.x, train.y)
+    wanted = AddNeurons(0, 2, method="gradient").apply(network, context).network
+    assert edited.equals(wanted)
+
+
+def test_labels_that_the_network_does_not_tell_apart_are_left_out():
+    """A probe is of use all the same, and the line says what was missing."""
+    other = ns.Network.dense((4,), (6,), 7, seed=0)
+    edited, (line,) = operate_on(other, ["add_neurons:layer=0,count=2"], IRIS)
+    assert edited.hidden == (8,)
+    assert "labels" in line
+
+
+def test_each_operation_works_on_what_the_one_before_left(network):
+    """And each says what it promises."""
+    texts = ["add_neurons:layer=0,count=2", "remove_neurons(layer=0, keep=3)"]
+    edited, lines = operate_on(network, texts)
+    assert edited.hidden == (3,)
+    assert [line.partition("(")[0] for line in lines] == ["add_neurons", "remove_neurons"]
+
+
+def test_nothing_is_loaded_for_operations_that_are_none(network):
+    """A wrong text is told before the data are read."""
+    with pytest.raises(OperationError, match="KEY=VALUE"):
+        operate_on(network, ["add_neurons:layer"], "npz:/nowhere.npz")
+
+
+def test_text_that_inspect_prints_can_be_given_back():
+    """Both spellings are the same operation."""
+    made = parse_operation("add_neurons(layer=0, count=2)")
+    assert made == parse_operation("add_neurons:layer=0,count=2")
+    assert made == AddNeurons(0, 2)
