@@ -85,6 +85,7 @@ def summary(
         "score": spec.search.score,
         "data": data_account(made),
         "metric": made.splits.metric,
+        "chance": made.splits.chance,
         "hidden": {"start": list(start.hidden), "end": winner["hidden"]},
         "parameters": {"start": start.parameter_count, "end": winner["parameters"]},
         "accuracy": winner["accuracy"],

@@ -235,6 +235,11 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
     if summary["baseline"]:
         start, count = summary["hidden"]["start"], summary["parameters"]["start"]
         lines.insert(1, _line("baseline", start, count, summary["baseline"], metric))
+    if summary["accuracy"]["validation"] <= summary["chance"]:
+        lines.append(
+            f"warning   always giving the same answer has {metric} {summary['chance']:.4f}: nothing was"
+            " learned; try another training.learning_rate, or more epochs"
+        )
     return "\n".join(lines)
 
 

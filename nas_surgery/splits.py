@@ -56,6 +56,13 @@ class Splits:
         return "accuracy" if self.class_names else "r2"
 
     @cached_property
+    def chance(self) -> float:
+        """What always answering the most frequent class, or the mean, is worth on the validation part."""
+        if not self.class_names:
+            return 0.0
+        return float(np.bincount(self.validation.y).max() / len(self.validation))
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over every sample and label, in order."""
         content = hashlib.sha256()

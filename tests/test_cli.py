@@ -17,6 +17,8 @@ SPEC = """
 source = "sklearn:iris"
 [network]
 hidden = [6]
+[training]
+learning_rate = 0.1
 [search]
 strategy = "paper"
 max_epochs = 4
@@ -241,6 +243,17 @@ def test_plugins_lists_the_built_ins():
         f"nas_surgery.builtin {ns.__version__} (built in)\n  operations: identity, "
     )
     assert "  scores: paper" in out
+
+
+def test_a_winner_that_learned_nothing_is_warned_of(here):
+    """A learning rate that kills every unit leaves a network that always gives the same answer."""
+    settings = ["--set", "training.learning_rate=30.0"]
+    code, out, _ = call("run", "spec.toml", "--out", "dead", *settings)
+    summary = json.loads((here / "dead" / "summary.json").read_text())
+    assert code == 0
+    assert summary["chance"] == pytest.approx(1 / 3, abs=0.05)
+    assert out.splitlines()[-1].startswith("warning ")
+    assert "warning" not in call("run", "spec.toml", "--out", "alive")[1]
 
 
 @pytest.mark.parametrize("arguments", [("--zzz",), ("zzz",), ("run",), ("run", "s", "--seed", "x")])
