@@ -168,11 +168,14 @@ class _Run:
         """From the header to the files of the winner."""
         self._write_header(allow_changes)
         failpoint("run.header")
+        wanted = self.made.spec.run.baseline
+        if (
+            wanted and self.made.spec.search.max_seconds is None
+        ):  # else it would take time from the search
+            self.driver.foresee(self._baseline_job())
         found = self.driver.search()
-        baseline = None
         ended = found.stopped in ("finished", "target_accuracy")
-        if ended and self.made.spec.run.baseline:
-            baseline = self._baseline()
+        baseline = self._baseline() if ended and wanted else None
         seconds = self.driver.seconds
         if ended:
             seconds = 0.0 if self.journal.upcoming("result") else seconds
@@ -208,10 +211,13 @@ class _Run:
                 self.journal.write("changes", changes=known["changes"])
         self.driver.changed = any(r["record"] == "changes" for r in self.journal.records)
 
+    def _baseline_job(self) -> Job:
+        steps = self.made.spec.search.max_epochs * self.made.steps_per_epoch
+        return Job(BASELINE, None, (), steps, "baseline")
+
     def _baseline(self) -> dict[str, Any]:
         """The start topology, trained like the winner but without surgery."""
-        steps = self.made.spec.search.max_epochs * self.made.steps_per_epoch
-        outcome = self.driver.beside(Job(BASELINE, None, (), steps, "baseline"))
+        outcome = self.driver.beside(self._baseline_job())
         if outcome.failed:
             reason = outcome.failure.reason if outcome.failure else ""
             return {"accuracy": {"validation": None, "test": None}, "failure": reason}

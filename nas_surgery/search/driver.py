@@ -68,6 +68,7 @@ class Driver:
         self._kept: set[int] = set()
         self.changed = False  # whether what the run depends on was allowed to change on the way
         self._announced: int | None = None
+        self._foreseen: list[Job] = []
 
     @property
     def seconds(self) -> float:
@@ -92,6 +93,10 @@ class Driver:
                 current = generator.send(outcomes)
             except StopIteration as end:
                 return self._result(end.value, self._end_of(end.value))
+
+    def foresee(self, job: Job) -> None:
+        """Say before the search that `beside` will be asked for this job on the start network."""
+        self._foreseen.append(job)
 
     def beside(self, job: Job) -> Outcome:
         """One job beside the search, such as the baseline: not part of its cost."""
@@ -145,6 +150,8 @@ class Driver:
         left = current.jobs[len(outcomes) :]
         if not left or (self._time_is_up() and current.best is not None):
             return outcomes
+        while self._foreseen:
+            self.executor.begin(self._foreseen.pop())
         states = {job.parent: self._parent_state(job) for job in left}
         running = self.executor.run(left, states, self._job_started)
         for job in left:

@@ -19,6 +19,9 @@ class Executor(Protocol):
     ) -> Iterator[Outcome]:
         """Outcomes in the order of the jobs; `states` holds the parents' by job id."""
 
+    def begin(self, job: Job) -> None:
+        """Told of a job on the start network that `run` will be asked for later; it may begin at once."""
+
     def close(self) -> None:
         """Give back what it holds."""
 
@@ -36,6 +39,9 @@ class LocalExecutor:
             started(job)
             failpoint("job.started")
             yield self.workbench.perform(job, states.get(job.parent))
+
+    def begin(self, job: Job) -> None:
+        """One job after the other: it has to wait."""
 
     def close(self) -> None:
         """Nothing is held."""

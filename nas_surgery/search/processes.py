@@ -71,6 +71,11 @@ class ProcessExecutor:
         self._plan, self._operations = plan, operations
         self._workers, self._seconds = workers, seconds
         self._pool: ProcessPool | None = None
+        self._begun: dict[int, Future] = {}
+
+    def begin(self, job: Job) -> None:
+        """Start a job on the start network that will be asked for, so that no worker need be idle."""
+        self._begun[job.id] = self._submit(self._running_pool(), job, None)
 
     def run(
         self, jobs: Sequence[Job], states: States, started: Callable[[Job], None]
@@ -84,7 +89,8 @@ class ProcessExecutor:
         for job in sorted(jobs, key=lambda job: -_work(job, states.get(job.parent))):
             started(job)
             failpoint("job.started")
-            futures[job.id] = self._submit(pool, job, contents.get(job.parent))
+            begun = self._begun.pop(job.id, None)
+            futures[job.id] = begun or self._submit(pool, job, contents.get(job.parent))
         try:
             for job in jobs:
                 yield self._outcome(pool, job, contents.get(job.parent), futures)

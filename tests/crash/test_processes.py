@@ -4,6 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import nas_surgery as ns
+from nas_surgery.search.jobs import Job
+from nas_surgery.search.processes import ProcessExecutor
 from nas_surgery.testing.runs import finish, same_results
 
 POOL = ["--set", "run.executor=processes", "--set", "run.workers=2"]
@@ -90,6 +95,26 @@ def test_two_workers_give_the_journal_of_one_process(
     done = finish(["run", str(spec), "--out", str(directory), *POOL])
     assert done.code == 0, done.error
     assert same_results(undisturbed, directory)
+
+
+@pytest.mark.parametrize(("seconds", "place"), [(None, 0), (1000, -1)])
+def test_the_baseline_begins_with_the_search(
+    seconds: float | None, place: int, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker need be idle while one network trains; but time that is limited is the search's."""
+    submitted: list[str] = []
+    submit = ProcessExecutor._submit
+
+    def recording(self: ProcessExecutor, pool: Any, job: Job, state: bytes | None) -> Any:
+        submitted.append(job.purpose)
+        return submit(self, pool, job, state)
+
+    monkeypatch.setattr(ProcessExecutor, "_submit", recording)
+    overrides = {"run.executor": "processes", "search.max_seconds": seconds}
+    result = ns.run(spec, overrides=overrides)
+    assert result.summary["baseline"]["accuracy"]["validation"] > 0
+    assert submitted[place] == "baseline"
+    assert submitted.count("baseline") == 1
 
 
 def test_a_run_may_change_its_executor_when_it_resumes(
