@@ -193,7 +193,10 @@ def _stoppable() -> Iterator[None]:
     try:
         yield
     except InterruptedRunError as stop:
-        click.echo(f"nas-surgery: stopped by {stop}; the best network so far is saved", err=True)
+        saved = (
+            "; the best network so far is saved" if stop.saved else " before a network was saved"
+        )
+        click.echo(f"nas-surgery: stopped by {stop}{saved}", err=True)
         click.echo(f"nas-surgery: go on with: nas-surgery resume {stop.directory}", err=True)
         sys.exit(128 + stop.signum)
 

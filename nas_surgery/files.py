@@ -58,8 +58,11 @@ def model_file(path: Path) -> Path:
     return winner if isdir(path) else path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Temporary file in the same folder, fsync, rename, fsync of the folder."""
+def write_atomically(path: Path, content: bytes, synced: bool = True) -> None:
+    """Temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    Without `synced` there is no fsync: whole or not there if the process dies, but not if the machine does.
+    """
     try:
         with NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
             temporary = Path(file.name)
@@ -68,7 +71,8 @@ def write_atomically(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 failpoint("file.written")
-                os.fsync(file.fileno())
+                if synced:
+                    os.fsync(file.fileno())
                 os.fchmod(file.fileno(), 0o666 & ~_umask())
                 failpoint("file.synced")
                 temporary.rename(path)
@@ -76,18 +80,20 @@ def write_atomically(path: Path, content: bytes) -> None:
                 temporary.unlink(missing_ok=True)
                 raise
         failpoint("file.renamed")
-        _sync_folder(path.parent)
+        if synced:
+            sync_folder(path.parent)
     except OSError as error:
         raise NasSurgeryError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what a killed process left of files that it was writing, here and below."""
-    for file in folder.rglob(f"{TEMPORARY}*"):
+    """Remove what a killed process left of files that it was writing here."""
+    for file in folder.glob(f"{TEMPORARY}*"):
         file.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make sure that the names in a folder are on the disk itself."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

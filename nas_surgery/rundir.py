@@ -7,7 +7,7 @@ from typing import Self
 
 from nas_surgery.errors import RunError
 from nas_surgery.failpoints import failpoint
-from nas_surgery.files import remove_temporaries, save, write_atomically
+from nas_surgery.files import TEMPORARY, remove_temporaries, save, write_atomically
 from nas_surgery.network import Network
 from nas_surgery.spec import Spec
 
@@ -49,7 +49,8 @@ class RunDirectory:
         try:
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, str(os.getpid()).encode(), 0)
-            remove_temporaries(self.path)
+            for folder in (self.path, self.weights, self.pareto):
+                remove_temporaries(folder)
         except OSError as error:
             os.close(self._lock)
             raise RunError(f"{self.path}: cannot be written: {error.strerror}") from None
@@ -61,8 +62,9 @@ class RunDirectory:
 
     def strangers(self) -> list[Path]:
         """Files that no run has put here, where none has begun."""
-        ours = {self.path / "lock", self.spec, self.start, self.journal, self.weights}
-        return sorted(set(self.path.iterdir()) - ours)
+        ours = {self.path / "lock", self.spec, self.start, self.journal, self.events, self.weights}
+        files = set(self.path.iterdir()) if self.path.is_dir() else set()
+        return sorted(file for file in files - ours if not file.name.startswith(TEMPORARY))
 
     def prepare(self, spec: Spec, network: Network) -> None:
         """Write down what a resume starts from."""

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import attrs
 from threadpoolctl import threadpool_limits
 
 import nas_surgery.accounts as accounts
@@ -31,6 +32,7 @@ from nas_surgery.spec import Spec
 from nas_surgery.training import TrainState
 
 CHECK_SAMPLES = 64
+ENDED = ("finished", "target_accuracy")
 BASELINE = -1  # id of its job, which is no part of the search
 
 
@@ -58,11 +60,12 @@ def run(
         made = prepare(resolved, network, data)
     if out is None:
         return _carry_out(made, None, observers)
-    with RunDirectory(Path(out)) as directory:
+    directory = RunDirectory(Path(out))
+    if directory.strangers() and not directory.begun:
+        raise RunError(f"{out}: is not empty; choose a new directory")
+    with directory:
         if directory.begun:
             raise RunError(f"{out}: holds a run already; resume it, or choose another directory")
-        if directory.strangers():
-            raise RunError(f"{out}: is not empty; choose a new directory")
         directory.prepare(made.spec, made.network)
         return _carry_out(made, directory, observers)
 
@@ -74,7 +77,7 @@ def resume(
     allow_changes: bool = False,
     observers: Sequence[Observer] = (),
 ) -> Result:
-    """Go on with the run in a directory; nothing that it recorded is trained again.
+    """Go on with the run in a directory; what it recorded is not trained again.
 
     data: as it was given to `run`, where it was. allow_changes: accept that spec, data, versions,
     plugins, device or threads differ from before; it is recorded, and what no longer fits is made anew.
@@ -120,6 +123,9 @@ def _carry_out(
             stack.enter_context(threadpool_limits(limits=made.spec.run.threads))
             run = _Run(made, directory, observers, stack)
             return run.carry_out(allow_changes)
+    except InterruptedRunError as stop:
+        stop.directory = None if directory is None else directory.path
+        raise
     except OSError as error:
         where = "" if directory is None else f"{directory.path}: "
         raise RunError(
@@ -168,14 +174,15 @@ class _Run:
         """From the header to the files of the winner."""
         self._write_header(allow_changes)
         failpoint("run.header")
-        wanted = self.made.spec.run.baseline
-        if (
-            wanted and self.made.spec.search.max_seconds is None
-        ):  # else it would take time from the search
+        if self._baseline_may_run_beside():
             self.driver.foresee(self._baseline_job())
-        found = self.driver.search()
-        ended = found.stopped in ("finished", "target_accuracy")
-        baseline = self._baseline() if ended and wanted else None
+        found, baseline = self.driver.search(), None
+        if self.made.spec.run.baseline and found.stopped in ENDED:
+            try:
+                baseline = self._baseline()
+            except InterruptedRunError as signal:
+                found = attrs.evolve(found, stopped=str(signal), signum=signal.signum)
+        ended = found.stopped in ENDED
         seconds = self.driver.seconds
         if ended:
             seconds = 0.0 if self.journal.upcoming("result") else seconds
@@ -183,7 +190,7 @@ class _Run:
         result = self._finish(found, baseline, self.seconds_before + seconds)
         if found.signum is not None:
             stop = InterruptedRunError(found.signum)
-            stop.directory = None if self.directory is None else self.directory.path
+            stop.saved = True
             raise stop
         return result
 
@@ -197,6 +204,10 @@ class _Run:
         before = self.journal.upcoming("run") or {"record": "run", **now}
         was = {key: value for key, value in before.items() if key != "record"}
         changes = accounts.differences(was, now)
+        if any(change.startswith("spec.network.") for change in changes):
+            raise RunError(
+                f"the start network was made when the run began: {'; '.join(changes)}; begin a new run"
+            )
         if changes and not allow_changes:
             raise RunError(
                 f"the run was begun differently: {'; '.join(changes)};"
@@ -210,6 +221,11 @@ class _Run:
             if known is not None:
                 self.journal.write("changes", changes=known["changes"])
         self.driver.changed = any(r["record"] == "changes" for r in self.journal.records)
+
+    def _baseline_may_run_beside(self) -> bool:
+        """Whether the baseline takes no time from the search: a worker of its own, and no limit on seconds."""
+        spec = self.made.spec
+        return spec.run.baseline and spec.run.workers > 1 and spec.search.max_seconds is None
 
     def _baseline_job(self) -> Job:
         steps = self.made.spec.search.max_epochs * self.made.steps_per_epoch

@@ -1,7 +1,8 @@
 """The driver: runs a strategy's jobs, keeps the journal, the weights and the clock.
 
 A run that is resumed is driven again from its beginning, and answered from the journal as far as it
-goes; nothing that is recorded is trained again.
+goes. What is recorded is not trained again, but for jobs of less than an epoch whose weights died with
+the process before the next decision.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,6 +70,7 @@ class Driver:
         self.changed = False  # whether what the run depends on was allowed to change on the way
         self._announced: int | None = None
         self._foreseen: list[Job] = []
+        self._recovering = journal.replaying
 
     @property
     def seconds(self) -> float:
@@ -86,9 +88,14 @@ class Driver:
             try:
                 outcomes = self._round(current)
             except InterruptedRunError as signal:
-                return self._result(self._best_so_far(current), str(signal), signal.signum)
+                best = self._best_so_far(current)
+                if best is None:
+                    raise
+                return self._result(best, str(signal), signal.signum)
             if len(outcomes) < len(current.jobs):
-                return self._result(self._best_so_far(current), "max_seconds")
+                best = self._best_so_far(current)
+                assert best is not None, "time is up only behind a best network"
+                return self._result(best, "max_seconds")
             try:
                 current = generator.send(outcomes)
             except StopIteration as end:
@@ -176,11 +183,21 @@ class Driver:
         self._kept = jobs
         if self.journal.replaying:
             return
+        if self._recovering:
+            self._recover(jobs)
         self.states.keep(jobs)
         for job, outcome in self._outcomes.items():
             if job not in jobs:
                 self._outcomes[job] = attrs.evolve(outcome, topology=None, proposals=())
         self.journal.sync()
+
+    def _recover(self, jobs: set[int]) -> None:
+        """Train again what was recorded, but whose weights died with the process, while its parents'
+        are there; the oldest first."""
+        self._recovering = False
+        for job in sorted(jobs):
+            if not self._outcomes[job].failed:
+                self._state(job)
 
     def _replay(self, jobs: Sequence[Job]) -> list[tuple[Job, Outcome]]:
         return list(zip(jobs, self._recorded(jobs), strict=False))
@@ -202,13 +219,14 @@ class Driver:
         return outcomes
 
     def _record(self, job: Job, outcome: Outcome) -> Outcome:
-        """Write down what became of a job, and take its weights."""
+        """Take the weights of a job, and write down what became of it."""
         if self._announced != job.id:
             self.journal.write("job", **job.to_json())
+        if outcome.state is not None and not outcome.failed:
+            dear = job.steps >= self.preparation.steps_per_epoch
+            self.states.put(job.id, outcome.state, outcome.digest, dear)
         self.journal.write("outcome", **outcome.to_json())
         failpoint("job.finished")
-        if outcome.state is not None and not outcome.failed:
-            self.states.put(job.id, outcome.state, outcome.digest)
         facts = {"purpose": job.purpose, "epoch": self._epoch(job), "steps": job.steps}
         self.tell("job_finished", {**outcome.to_json(), **facts, "seconds": outcome.seconds})
         return attrs.evolve(outcome, state=None)
@@ -231,9 +249,9 @@ class Driver:
             return state
         task, known = self._jobs[job], self._outcomes[job]
         self.tell("job_repeated", {"job": job})
-        (again,) = self.executor.run(
-            [task], {task.parent: self._parent_state(task)}, lambda _: None
-        )
+        parents = {task.parent: self._parent_state(task)}
+        with self.interrupts.allowed():
+            (again,) = self.executor.run([task], parents, lambda _: None)
         if again.state is None or (again.digest != known.digest and not self.changed):
             raise RunError(
                 f"the weights of job {job} are gone, and training it again gives other ones;"
@@ -245,14 +263,13 @@ class Driver:
     def _parent_state(self, job: Job) -> TrainState | None:
         return None if job.parent is None else self._state(job.parent)
 
-    def _best_so_far(self, current: Round) -> int:
-        """The best valid network when a run stops within a round."""
-        known = [current.best, *(job.id for job in current.jobs)]
-        valid = [self._outcomes[j] for j in known if j in self._outcomes]
-        valid = [outcome for outcome in valid if not outcome.failed]
-        if not valid:
-            raise SearchFailedError("stopped before any network was trained")
-        return min(valid, key=lambda o: (-o.accuracy, o.parameters, o.job)).job
+    def _best_so_far(self, current: Round) -> int | None:
+        """The best network when a run stops within a round, if there is one: the strategy's, or one that
+        the round only trained on. What surgery made of it in this round nobody has judged yet."""
+        known = [current.best, *(job.id for job in current.jobs if not job.operations)]
+        there = [self._outcomes[job] for job in known if job in self._outcomes]
+        valid = [outcome for outcome in there if not outcome.failed]
+        return min(valid, key=lambda o: (-o.accuracy, o.parameters, o.job)).job if valid else None
 
     def _result(self, winner: int, stopped: str, signum: int | None = None) -> SearchResult:
         outcome = self._outcomes[winner]

@@ -13,12 +13,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class InterruptedRunError(KeyboardInterrupt):
-    """A run was stopped by a signal; what it had found is saved in `directory`."""
+    """A run was stopped by a signal. directory: of the run; saved: whether the best network so far is there."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
         self.signum = signum
         self.directory: Path | None = None
+        self.saved = False
 
 
 class Interrupts:
@@ -45,10 +46,10 @@ class Interrupts:
     @contextmanager
     def allowed(self) -> Iterator[None]:
         """Within, a signal ends what is going on by an InterruptedRunError."""
-        if self._noted is not None:
-            raise InterruptedRunError(self._noted)
-        self._allowed = True
         try:
+            self._allowed = True
+            if self._noted is not None:
+                raise InterruptedRunError(self._noted)
             yield
         finally:
             self._allowed = False

@@ -7,13 +7,16 @@ same records again, which are compared with those that are there, until they run
 import json
 import os
 from collections.abc import Mapping
+from itertools import count
 from math import isfinite
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 from zlib import crc32
 
 from nas_surgery.errors import RunError
 from nas_surgery.failpoints import armed, failpoint
+from nas_surgery.files import TEMPORARY, sync_folder
 
 
 class JournalMismatchError(RunError):
@@ -57,7 +60,7 @@ class Journal:
         self._path, self._file = path, None
         self._answers: list[dict[str, Any]] = []
         self._next = 0
-        self._copying = False
+        self._copy: Path | None = None  # what becomes the journal once it holds all that still fits
         if path is not None:
             self._answers = _read(path) if path.exists() else []
             self._file = path.open("ab")
@@ -77,29 +80,44 @@ class Journal:
         """Append a record, or find it there; JournalMismatchError if another one is."""
         record = json.loads(json.dumps({"record": kind, **plain(values)}))
         if self.replaying and self._answers[self._next] != record:
-            if not self._copying:
+            if self._copy is None:
                 raise self._mismatch(record)
-            self._answers = []
-        if not self.replaying or self._copying:
+            self._end_copying()
+        if not self.replaying or self._copy is not None:
             self._append(to_line(record).encode() + b"\n")
         if self.replaying:
             self._next += 1
+            if self._copy is not None and not self.replaying:
+                self._end_copying()
         self.records.append(record)
         if not self.replaying:
             failpoint("journal.appended")
 
     def begin_again(self, header: Mapping[str, Any], changes: list[str]) -> None:
-        """Set the file aside and begin a new one, into which records are copied while they fit."""
+        """Begin a new file, into which records are copied while they fit; then the old one is set aside."""
         assert self._path is not None, "only a journal on disk is set aside"
         assert self._file is not None
         self._file.close()
-        self._path.replace(self._path.with_name("journal-before-changes.jsonl"))
-        self._file = self._path.open("ab")
+        self._copy = self._path.with_name(f"{TEMPORARY}journal")
+        self._file = self._copy.open("wb")
         old = [record for record in self._answers if record["record"] not in ("run", "changes")]
         self._answers, self._next = [], 0
         self.write("run", **header)
         self.write("changes", changes=changes)
-        self._answers, self._copying = old, True
+        self._answers = old
+        if not old:
+            self._end_copying()
+
+    def _end_copying(self) -> None:
+        """Put the new file in the old one's place, in one step; the old one keeps a name of its own."""
+        assert self._path is not None
+        assert self._copy is not None
+        self._answers = self._answers[: self._next]
+        self.sync()
+        copyfile(self._path, _unused(self._path, "before-changes"))
+        self._copy.replace(self._path)
+        sync_folder(self._path.parent)
+        self._copy = None
 
     def forget_failures(self, count: int) -> None:
         """Drop the recorded outcomes at the end if at least `count` jobs in a row failed.
@@ -151,6 +169,12 @@ class Journal:
             f"record {len(self.records) + 1} of the journal is {_short(there)},"
             f" but the run now comes to {_short(record)}"
         )
+
+
+def _unused(path: Path, word: str) -> Path:
+    """The first of `journal-WORD.jsonl`, `journal-WORD-2.jsonl`, … that is not there."""
+    names = (f"{path.stem}-{word}{f'-{i}' if i > 1 else ''}{path.suffix}" for i in count(1))
+    return next(file for file in map(path.with_name, names) if not file.exists())
 
 
 def _short(record: Mapping[str, Any]) -> str:

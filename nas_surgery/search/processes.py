@@ -1,10 +1,12 @@
 """The process pool: candidates trained side by side, with the results of the local executor."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import attrs
@@ -158,6 +160,7 @@ def _start_worker(plan: WorkerPlan) -> None:
     import signal
 
     global _workbench
+    Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(limits=plan.threads)
     registry = load_registry(map(Path, plan.plugins)) if plan.plugins else default_registry()
@@ -172,6 +175,14 @@ def _start_worker(plan: WorkerPlan) -> None:
         {name: registry.get("operations", name) for name in plan.operations},
         registry.origin_of_operation,
     )
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed has nobody to work for."""
+    parent = parent_process()
+    assert parent is not None, "workers are children"
+    parent.join()
+    os._exit(1)
 
 
 def _perform(

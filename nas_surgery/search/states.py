@@ -73,14 +73,16 @@ def digest(content: bytes) -> str:
 class StateStore:
     """The states of a run's jobs.
 
-    folder: where to keep those that a resume needs, or None to hold all of them in memory. At most
-    the states asked for in `keep` lie on disk, and while a round goes on those of its jobs in memory.
+    folder: where to keep those that a resume needs, or None to hold all of them in memory. Between
+    rounds the states asked for in `keep` lie on disk; while a round goes on those of its jobs are in
+    memory, and those that were long to train on disk too.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._memory: dict[int, TrainState] = {}
         self._digests: dict[int, str] = {}
+        self._hasty: set[int] = set()
         if folder is not None:
             folder.mkdir(exist_ok=True)
 
@@ -88,10 +90,15 @@ class StateStore:
         """Remember what a job's weights must be, without having them."""
         self._digests[job] = digest
 
-    def put(self, job: int, state: TrainState, digest: str) -> None:
-        """Take the weights of a job that has just ended."""
+    def put(self, job: int, state: TrainState, digest: str, dear: bool = False) -> None:
+        """Take the weights of a job that has just ended. dear: write them at once, though not so that
+        they outlast the machine; it may be that nobody asks for them."""
         self._memory[job] = state
         self.know(job, digest)
+        file = self._file(job)
+        if dear and file is not None:
+            write_atomically(file, state_to_bytes(state), synced=False)
+            self._hasty.add(job)
 
     def get(self, job: int) -> TrainState | None:
         """The state of a job, or None if it is not here or damaged."""
@@ -111,8 +118,9 @@ class StateStore:
         files = {file for file in map(self._file, wanted) if file is not None}
         for job in wanted & self._memory.keys():
             file = self._file(job)
-            if file is not None and not file.exists():
+            if file is not None and (job in self._hasty or not file.exists()):
                 write_atomically(file, state_to_bytes(self._memory[job]))
+                self._hasty.discard(job)
                 failpoint("weights.kept")
         for job in self._memory.keys() - wanted:
             del self._memory[job]
