@@ -82,10 +82,11 @@ def summary(
         "device": made.device,
         "seed": spec.seed,
         "strategy": spec.search.strategy,
-        "score": spec.search.score,
+        "score": score_name(made),
         "data": data_account(made),
         "metric": made.splits.metric,
         "chance": made.splits.chance,
+        "classes": list(made.splits.class_names),
         "hidden": {"start": list(start.hidden), "end": winner["hidden"]},
         "parameters": {"start": start.parameter_count, "end": winner["parameters"]},
         "accuracy": winner["accuracy"],
@@ -101,6 +102,11 @@ def summary(
         ],
         "versions": versions(made),
     }
+
+
+def score_name(made: Preparation) -> str | None:
+    """The score that decided; None if the strategy has a measure of its own."""
+    return made.spec.search.score if made.strategy.judges_by_score else None
 
 
 def cost_account(made: Preparation, cost: Cost, network: Network, seconds: float) -> dict[str, Any]:
@@ -124,7 +130,7 @@ def onnx_metadata(made: Preparation, found: SearchResult) -> dict[str, Any]:
     splits = made.splits
     return {
         "score": {
-            "name": made.spec.search.score,
+            "name": score_name(made),
             splits.metric: found.winner.accuracy,
             "loss": found.winner.loss,
         },

@@ -49,8 +49,12 @@ class Preparation:
 
     @property
     def limits(self) -> Limits:
-        search = self.spec.search
-        return Limits(search.max_parameters, search.max_macs, search.exclude)
+        return limits_of(self.spec.search)
+
+
+def limits_of(search: SearchSpec) -> Limits:
+    """What networks of the search have to keep to."""
+    return Limits(search.max_parameters, search.max_macs, search.exclude)
 
 
 @contextmanager
@@ -87,7 +91,8 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
         splits = split(dataset, spec.data.split_plan(), spec.training.loss)
     except DataError as error:
         raise DataError(f"data source {spec.data.source!r}: {error}") from None
-    start = _start(spec, splits, dataset.sample_shape, network, strategy)
+    start = _start(spec, splits, dataset.sample_shape, network)
+    strategy.check(start, limits_of(spec.search), operations)
     backend.check(start)
     steps = -(-len(splits.train) // spec.training.batch_size)
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
@@ -149,7 +154,6 @@ def _start(
     splits: Splits,
     sample_shape: tuple[int, ...],
     network: Network | None,
-    strategy: Strategy,
 ) -> Network:
     if network is None and spec.network.file is not None:
         network = load(spec.network.file)
@@ -165,8 +169,6 @@ def _start(
             dropout=spec.network.dropout,
         )
     _check_fit(network, splits, sample_shape)
-    if not strategy.repairs_size:
-        _check_size(network, spec.search)
     for address in spec.search.exclude:
         if address >= len(network.layers):
             raise SpecError(
@@ -174,17 +176,6 @@ def _start(
                 f" 0 to {len(network.layers) - 1}"
             )
     return network
-
-
-def _check_size(network: Network, search: SearchSpec) -> None:
-    sizes = (("max_parameters", network.parameter_count), ("max_macs", network.macs))
-    for key, size in sizes:
-        limit = getattr(search, key)
-        if limit is not None and size > limit:
-            raise SpecError(
-                f"search.{key}: the start network has {size:,}, more than {limit:,},"
-                f" and strategy {search.strategy!r} does not shrink it first"
-            )
 
 
 def _check_fit(network: Network, splits: Splits, sample_shape: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Where a default search stands: the network that goes on, the best one, and what was spent."""
+"""Where a default search stands: the network that goes on, which is the best one, and what was spent."""
 
 from collections.abc import Generator, Sequence
 from math import inf, isfinite, log2
@@ -31,22 +31,26 @@ class Head:
 class Course:
     """One search in progress. Everything that it trains goes through `ask`, which keeps the accounts.
 
-    price: nats for each doubling of parameters. regret: share of the loss by which an earlier network
-    must be better to be kept. patience: stretches of training in a row that may fall behind the best
-    network. total: steps that the winner trains at most. rate: factor of the learning rate, lowered
-    where training diverged.
+    price: nats for each doubling of parameters. regret: share of the loss by which a network must be
+    worse than the one it comes from to be taken back. patience: how often in a row. backoff: factor of
+    the learning rate then, and where training diverged. total: steps that the winner trains at most.
     """
 
     def __init__(
-        self, setting: Setting, budget: Budget, price: float, regret: float, patience: int
+        self,
+        setting: Setting,
+        budget: Budget,
+        price: float,
+        regret: float,
+        patience: int,
+        backoff: float,
     ) -> None:
         self.setting, self.budget, self.price = setting, budget, price
-        self.regret, self.patience, self.behind = regret, patience, 0
+        self.regret, self.patience, self.backoff = regret, patience, backoff
         self.total = budget.training_steps
         self.jobs = JobFactory()
-        self.spent, self.rate = 0, 1.0
+        self.spent, self.rate, self.taken_back = 0, 1.0, 0
         self.head: Head | None = None
-        self.best: Head | None = None
 
     @property
     def place(self) -> Head:
@@ -55,22 +59,16 @@ class Course:
         return self.head
 
     @property
-    def winner(self) -> Head:
-        """The best network, once there is one."""
-        assert self.best is not None
-        return self.best
-
-    @property
     def step(self) -> int:
         """The place of what goes on in the order of batches."""
         return 0 if self.head is None else self.head.outcome.step
 
     @property
     def finished(self) -> bool:
-        """Whether the winner is trained to the end, is as accurate as was asked for, or only worsens."""
+        """Whether the network is trained to the end, is as accurate as was asked for, or only worsens."""
         target = self.setting.target_accuracy
-        reached = target is not None and self.winner.outcome.accuracy >= target
-        return self.step >= self.total or reached or self.behind >= self.patience
+        reached = target is not None and self.place.outcome.accuracy >= target
+        return self.step >= self.total or reached or self.taken_back >= self.patience
 
     def steps(self, share: float, least: int = 1) -> int:
         """A share of the training length in batches."""
@@ -90,21 +88,15 @@ class Course:
         return attrs.evolve(job, rate=self.rate * factor, average=average)
 
     def ask(
-        self,
-        jobs: Sequence[Job],
-        macs: Sequence[int],
-        decision: dict[str, Any],
-        needed: Sequence[Head] = (),
+        self, jobs: Sequence[Job], decision: dict[str, Any], needed: Sequence[Head] = ()
     ) -> Answers:
-        """Have the jobs, on networks of so many `macs`, carried out, and book what they cost.
+        """Have the jobs carried out, and book what they cost.
 
         needed: networks that are still asked for afterwards.
         """
-        planned = zip(macs, (job.steps for job in jobs), strict=True)
-        self._keep_affordable(sum(self.budget.price(size, steps) for size, steps in planned))
-        held = [head for head in (self.head, self.best, *needed) if head is not None]
+        held = [head for head in (self.head, *needed) if head is not None]
         live = tuple(dict.fromkeys(head.outcome.job for head in held))
-        best = None if self.best is None else self.best.outcome.job
+        best = None if self.head is None else self.head.outcome.job
         epoch = round(self.step / self.setting.steps_per_epoch, 3)
         outcomes = yield Round(tuple(jobs), live, best, {"epoch": epoch, **decision})
         self.spent += sum(outcome.cost.training_macs for outcome in outcomes)
@@ -112,7 +104,7 @@ class Course:
 
     def note(self, decision: dict[str, Any], needed: Sequence[Head] = ()) -> Steps:
         """Journal a decision that asks for nothing."""
-        yield from self.ask((), (), decision, needed)
+        yield from self.ask((), decision, needed)
 
     def value(self, outcome: Outcome, price: float | None = None) -> float:
         """Validation loss plus the price of the size, in nats; infinite for what can never win."""
@@ -132,17 +124,22 @@ class Course:
             return None
         return Head(outcome, tuple(outcome.origins.index(address) for address in excluded))
 
-    def go_on_with(self, head: Head) -> None:
-        """Go on with this network; it is the best one too, unless the old best is clearly better."""
-        self.head = head
-        if self.best is None or not self._beats(self.best.outcome, head.outcome):
-            self.best, self.behind = head, 0
+    def go_on_with(self, head: Head) -> bool:
+        """Go on with this network, unless it is clearly worse than the one before; whether it is not.
+
+        Then training is too fast for what there is to learn, and goes on from before at a lower rate.
+        """
+        if self.head is not None and self._beats(self.head.outcome, head.outcome):
+            self.taken_back += 1
+            self.slow_down()
+            return False
+        self.head, self.taken_back = head, 0
+        return True
+
+    def slow_down(self) -> None:
+        """Lower the learning rate of everything that follows."""
+        self.rate *= self.backoff
 
     def _beats(self, old: Outcome, new: Outcome) -> bool:
         margin = self.regret * abs(new.loss)
         return self.value(old) < self.value(new) - margin and old.accuracy >= new.accuracy
-
-    def _keep_affordable(self, planned: int) -> None:
-        """Give up a best network that would be too small for what will have been spent."""
-        if self.best is not None and self.spent + planned > self.budget.limit(self.best.macs):
-            self.best = self.head

@@ -41,7 +41,7 @@ def revive(course: Course, moves: Moves) -> Steps:
     if not edits:
         return
     job = course.job(place.outcome.job, 0, "candidate", edits)
-    (outcome,) = yield from course.ask([job], [place.macs], {"event": "revival"})
+    (outcome,) = yield from course.ask([job], {"event": "revival"})
     head = course.heir(place, outcome)
     if head is not None and None in outcome.origins:
         course.go_on_with(head)

@@ -22,6 +22,8 @@ Choice = Generator[Round, list[Outcome], Runner | None]
 def shrink(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
     """Train, remove what can go, one removal after the other while they pay; and again."""
     pause = course.steps(settings.pause)
+    if course.finished:
+        return
     yield from train(course, course.steps(settings.removal_from) - pause - course.step, settings)
     while course.step < course.steps(settings.removal_until) and not course.finished:
         before = course.place.outcome
@@ -56,8 +58,7 @@ def _removed(course: Course, moves: Moves, settings: "DefaultStrategy", pace: fl
     winner = yield from race(course, [narrowed], Terms("removal", (rung,), price))
     if winner is None:
         return False
-    course.go_on_with(winner)
-    return winner.outcome.parameters < place.outcome.parameters
+    return course.go_on_with(winner) and winner.outcome.parameters < place.outcome.parameters
 
 
 def halvings(place: Head, move: Move) -> float:
@@ -68,14 +69,14 @@ def halvings(place: Head, move: Move) -> float:
 def _least_damage(course: Course, moves: Sequence[Move], most: float) -> Choice:
     """The removal that costs least loss for each halving of the parameters, before any retraining.
 
-    None if even that costs more than `most`: half an epoch of training makes up for half of it at best.
+    None if even that costs more than `most`: a race's training makes up for half of it at best.
     """
     if not moves:
         return None
     place = course.place
     jobs = [course.job(place.outcome.job, 0, "candidate", move.operations) for move in moves]
     decision = {"event": "removal: damage", "entries": [move.label for move in moves]}
-    outcomes = yield from course.ask(jobs, [place.macs] * len(jobs), decision)
+    outcomes = yield from course.ask(jobs, decision)
     slopes: dict[str, float] = {}
     least, chosen = most, None
     for move, outcome in zip(moves, outcomes, strict=True):

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import attrs
 
+from nas_surgery.errors import SpecError
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
 from nas_surgery.recommender import Limits
@@ -63,16 +64,31 @@ def candidate_score(setting: Setting, candidate: Outcome, parent: Outcome) -> fl
         return nan
 
 
+def refuse_beyond(limits: Limits, network: Network, what: str) -> None:
+    """SpecError if a network is larger than the limits allow. what: "the start network has", say."""
+    sizes = (
+        ("max_parameters", limits.max_parameters, network.parameter_count),
+        ("max_macs", limits.max_macs, network.macs),
+    )
+    for key, limit, size in sizes:
+        if limit is not None and size > limit:
+            raise SpecError(f"search.{key}: {what} {size:,}, more than {limit:,}")
+
+
 @attrs.frozen
 class Strategy(ABC):
     """A search strategy. Its fields are its settings, the keys that `[search]` takes for it.
 
     A strategy is pure: the same outcomes lead to the same jobs. It touches no clock, disk, device or
-    process, so a run can be replayed from its journal. repairs_size: whether it brings a start network
-    that is larger than the limits within them; if not, such a start is refused.
+    process, so a run can be replayed from its journal. judges_by_score: whether `search.score` is asked.
     """
 
-    repairs_size: ClassVar[bool] = False
+    judges_by_score: ClassVar[bool] = True
+
+    def check(self, network: Network, limits: Limits, operations: Operations) -> None:
+        """Raise a SpecError if the search cannot bring this start within the limits; here, if it is
+        beyond them."""
+        refuse_beyond(limits, network, "the start network has")
 
     @abstractmethod
     def search(self, setting: Setting) -> Search:

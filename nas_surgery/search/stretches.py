@@ -27,28 +27,30 @@ def warm_up(course: Course, moves: Moves, settings: "DefaultStrategy") -> FirstJ
         steps = course.budget.steps(course.spent, macs, course.steps(settings.warm_up))
         job = course.job(None, steps, "pretrain", move.operations)
         decision = {"event": "pre-training", "what": move.label, "try": attempt}
-        (outcome,) = yield from course.ask([job], [macs], decision)
+        (outcome,) = yield from course.ask([job], decision)
         head = course.heir(None, outcome)
         if head is not None:
             course.go_on_with(head)
             break
-        course.rate *= settings.backoff
+        course.slow_down()
     return job.id
 
 
 def train(course: Course, steps: int, settings: "DefaultStrategy") -> Arrived:
-    """Train on for so many steps, or as many as the budget allows; at a lower rate if that diverges.
+    """Train on for so many steps, or as many as the budget allows; at a lower rate if that diverges or
+    makes things clearly worse.
 
-    Whether it came all the way: otherwise nothing is left to spend, or every try diverged.
+    Whether it came all the way: otherwise nothing is left to spend, or no try came to anything.
     """
     end = min(course.step + steps, course.total)
     for attempt in range(1 + settings.retries):
-        head = yield from _stretch(course, steps, {"event": "training", "try": attempt})
-        if head is not None:
-            course.go_on_with(head)
-            course.behind += course.best is not head
+        if course.step >= end or course.finished:
             break
-        course.rate *= settings.backoff
+        head = yield from _stretch(course, end - course.step, {"event": "training", "try": attempt})
+        if head is None:
+            course.slow_down()
+        elif course.go_on_with(head):
+            break
     return course.step >= end
 
 
@@ -78,7 +80,7 @@ def _end(course: Course, settings: "DefaultStrategy", steps: int) -> Steps:
         for factor, average in endings
     ]
     decision = {"event": "ending", "endings": endings}
-    outcomes = yield from course.ask(jobs, [place.macs] * len(jobs), decision)
+    outcomes = yield from course.ask(jobs, decision)
     found = [head for outcome in outcomes if (head := course.heir(place, outcome)) is not None]
     if found:
         course.go_on_with(min(found, key=lambda head: course.value(head.outcome)))
@@ -92,5 +94,5 @@ def _stretch(course: Course, steps: int, decision: dict[str, Any]) -> Found:
     if affordable < 1:
         return place
     job = course.job(place.outcome.job, affordable, "branch")
-    (outcome,) = yield from course.ask([job], [place.macs], decision)
+    (outcome,) = yield from course.ask([job], decision)
     return course.heir(place, outcome)
