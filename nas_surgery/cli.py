@@ -30,6 +30,7 @@ class _Group(click.Group):
             click.echo(f"nas-surgery: error: {said}; see {command} --help", err=True)
             sys.exit(error.exit_code)
         except click.Abort:
+            click.echo("nas-surgery: stopped by SIGINT", err=True)
             sys.exit(130)
         except NasSurgeryError as error:
             line = " ".join(str(error).split())
@@ -101,7 +102,7 @@ def run(
 )
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def resume(directory: Path, allow_changes: bool, quiet: bool) -> None:
-    """Go on with the run in DIRECTORY; nothing that it recorded is trained again."""
+    """Go on with the run in DIRECTORY; what it recorded is not trained again."""
     from nas_surgery.progress import Progress
     from nas_surgery.runner import resume as carry_on
 
@@ -238,6 +239,8 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
     if summary["baseline"]:
         start, count = summary["hidden"]["start"], summary["parameters"]["start"]
         lines.insert(1, _line("baseline", start, count, summary["baseline"], metric))
+    if summary["stopped"] != "finished":
+        lines.insert(-1, f"stopped   by {summary['stopped']}")
     if summary["accuracy"]["validation"] <= summary["chance"]:
         lines.append(
             f"warning   always giving the same answer has {metric} {summary['chance']:.4f}: nothing was"

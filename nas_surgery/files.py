@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from itertools import count
 from os.path import exists, isdir, isfile
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -84,6 +85,12 @@ def write_atomically(path: Path, content: bytes, synced: bool = True) -> None:
             sync_folder(path.parent)
     except OSError as error:
         raise NasSurgeryError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def unused(path: Path, word: str) -> Path:
+    """The first of `NAME-WORD.SUFFIX`, `NAME-WORD-2.SUFFIX`, … that is not there."""
+    names = (f"{path.stem}-{word}{f'-{i}' if i > 1 else ''}{path.suffix}" for i in count(1))
+    return next(file for file in map(path.with_name, names) if not file.exists())
 
 
 def remove_temporaries(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """`run` and `resume`: a spec in, one better network out."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +14,7 @@ import nas_surgery.accounts as accounts
 from nas_surgery.errors import NasSurgeryError, RunError
 from nas_surgery.event_log import EventLog, seconds_spent
 from nas_surgery.failpoints import failpoint
-from nas_surgery.files import load, save, write_atomically
+from nas_surgery.files import load, save, unused, write_atomically
 from nas_surgery.network import Network
 from nas_surgery.network.storage import to_bytes
 from nas_surgery.onnx_io import check_onnx, export_onnx
@@ -146,7 +147,7 @@ class _Run:
         self.made, self.directory = made, directory
         self.journal = Journal(None if directory is None else directory.journal)
         stack.callback(self.journal.close)
-        self.journal.forget_failures(made.spec.run.max_failures)
+        self.journal.forget_failures()
         self.bench = Workbench(
             made.backend,
             made.device,
@@ -214,6 +215,7 @@ class _Run:
                 " --allow-changes goes on all the same"
             )
         if changes:
+            self._set_aside_results()
             self.journal.begin_again(now, changes)
         else:
             self.journal.write("run", **now)
@@ -221,6 +223,13 @@ class _Run:
             if known is not None:
                 self.journal.write("changes", changes=known["changes"])
         self.driver.changed = any(r["record"] == "changes" for r in self.journal.records)
+
+    def _set_aside_results(self) -> None:
+        """Keep what a run has found before it goes on changed."""
+        assert self.directory is not None, "only a run on disk is resumed"
+        for file in (self.directory.path / "winner.safetensors", self.directory.summary):
+            if file.is_file():
+                shutil.copyfile(file, unused(file, "before-changes"))
 
     def _baseline_may_run_beside(self) -> bool:
         """Whether the baseline takes no time from the search: a worker of its own, and no limit on seconds."""

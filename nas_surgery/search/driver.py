@@ -23,6 +23,7 @@ from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
 from nas_surgery.search.strategy import Setting
+from nas_surgery.search.workbench import DIVERGED
 from nas_surgery.training import TrainState
 
 Observer = Callable[[Event], Any]
@@ -274,10 +275,9 @@ class Driver:
     def _result(self, winner: int, stopped: str, signum: int | None = None) -> SearchResult:
         outcome = self._outcomes[winner]
         if outcome.failed:
-            raise SearchFailedError(
-                f"no valid network came out of the run: {_reason(outcome)};"
-                " a lower training.learning_rate may help"
-            )
+            reason = _reason(outcome)
+            advice = "; a lower training.learning_rate may help" if DIVERGED in reason else ""
+            raise SearchFailedError(f"no valid network came out of the run: {reason}{advice}")
         self._check_limits(outcome)
         lineage: list[int] = []
         place: int | None = winner

@@ -12,6 +12,19 @@ from typing import Any, Self
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """Within, SIGINT is ignored, and will be by processes that are started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class InterruptedRunError(KeyboardInterrupt):
     """A run was stopped by a signal. directory: of the run; saved: whether the best network so far is there."""
 

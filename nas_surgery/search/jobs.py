@@ -68,6 +68,11 @@ class Cost:
     forward_samples: int = 0
     forward_macs: int = 0
 
+    @classmethod
+    def of_training(cls, samples: int, macs: int) -> "Cost":
+        """What it costs to train on so many samples a network of so many forward macs."""
+        return cls(samples, 3 * macs * samples)
+
     def __add__(self, other: "Cost") -> "Cost":
         pairs = zip(attrs.astuple(self), attrs.astuple(other), strict=True)
         return Cost(*(a + b for a, b in pairs))

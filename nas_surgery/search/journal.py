@@ -7,7 +7,6 @@ same records again, which are compared with those that are there, until they run
 import json
 import os
 from collections.abc import Mapping
-from itertools import count
 from math import isfinite
 from pathlib import Path
 from shutil import copyfile
@@ -16,7 +15,7 @@ from zlib import crc32
 
 from nas_surgery.errors import RunError
 from nas_surgery.failpoints import armed, failpoint
-from nas_surgery.files import TEMPORARY, sync_folder
+from nas_surgery.files import TEMPORARY, sync_folder, unused
 
 
 class JournalMismatchError(RunError):
@@ -114,23 +113,25 @@ class Journal:
         assert self._copy is not None
         self._answers = self._answers[: self._next]
         self.sync()
-        copyfile(self._path, _unused(self._path, "before-changes"))
+        copyfile(self._path, unused(self._path, "before-changes"))
         self._copy.replace(self._path)
         sync_folder(self._path.parent)
         self._copy = None
 
-    def forget_failures(self, count: int) -> None:
-        """Drop the recorded outcomes at the end if at least `count` jobs in a row failed.
+    def forget_failures(self) -> None:
+        """Drop the failed outcomes at the end of a run that did not end.
 
-        Such a run stopped for a reason outside it, and its last jobs deserve another try.
+        The reason may lie outside it, such as too little memory; if not, the jobs fail again.
         """
         failed = 0
         for record in reversed(self._answers):
+            if record["record"] == "result":
+                return
             if record["record"] == "outcome":
                 if "failure" not in record:
                     break
                 failed += 1
-        if failed < count:
+        if not failed:
             return
         while self._answers and failed:
             failed -= self._answers.pop()["record"] == "outcome"
@@ -169,12 +170,6 @@ class Journal:
             f"record {len(self.records) + 1} of the journal is {_short(there)},"
             f" but the run now comes to {_short(record)}"
         )
-
-
-def _unused(path: Path, word: str) -> Path:
-    """The first of `journal-WORD.jsonl`, `journal-WORD-2.jsonl`, … that is not there."""
-    names = (f"{path.stem}-{word}{f'-{i}' if i > 1 else ''}{path.suffix}" for i in count(1))
-    return next(file for file in map(path.with_name, names) if not file.exists())
 
 
 def _short(record: Mapping[str, Any]) -> str:

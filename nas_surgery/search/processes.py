@@ -1,6 +1,7 @@
 """The process pool: candidates trained side by side, with the results of the local executor."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +20,8 @@ from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.plugins import default_registry, load_registry
 from nas_surgery.search.executors import States
-from nas_surgery.search.jobs import Failure, Job, Operations, Outcome
+from nas_surgery.search.interrupts import interrupts_ignored
+from nas_surgery.search.jobs import Cost, Failure, Job, Operations, Outcome
 from nas_surgery.search.states import state_from_bytes, state_to_bytes
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.training import Recipe, Samples, TrainState
@@ -32,12 +34,13 @@ Future = ProcessFuture[Any]
 
 @attrs.frozen(eq=False)
 class WorkerPlan:
-    """What a worker needs to build its workbench."""
+    """What a worker needs to build its workbench. macs: of the start network."""
 
     backend: str
     device: str
     recipe: Recipe
     start: bytes
+    macs: int
     train: Samples
     validation: Samples
     operations: tuple[str, ...]
@@ -47,13 +50,30 @@ class WorkerPlan:
     @classmethod
     def make(cls, start: Network, **fields: Any) -> "WorkerPlan":
         """A plan for a start network."""
-        return cls(start=state_to_bytes(TrainState(start)), **fields)
+        return cls(start=state_to_bytes(TrainState(start)), macs=start.macs, **fields)
+
+    def cost_of(self, job: Job, parent: TrainState | None) -> Cost:
+        """About what a job's training costs, where it did not live to tell."""
+        step, macs = (0, self.macs) if parent is None else (parent.step, parent.network.macs)
+        samples = self.recipe.plan_samples(len(self.train), step, step + job.steps)
+        return Cost.of_training(samples, macs)
 
 
 def begin_imports() -> None:
-    """Start the process that workers are forked from, which imports what they need meanwhile."""
+    """Start the process that workers are forked from, which imports what they need meanwhile.
+
+    It is not for Ctrl-C to stop it. RunError where workers could not import the program.
+    """
+    program = getattr(sys.modules["__main__"], "__file__", None)
+    if program is not None and not Path(program).exists():
+        raise RunError(f'executor "processes" needs a program in a file, not {program}')
     CONTEXT.set_forkserver_preload([__name__])
-    forkserver.ensure_running()
+    with interrupts_ignored():
+        forkserver.ensure_running()
+
+
+class _GivenUpError(Exception):
+    """A job came to nothing in its worker; why."""
 
 
 class ProcessExecutor:
@@ -95,7 +115,11 @@ class ProcessExecutor:
             futures[job.id] = begun or self._submit(pool, job, contents.get(job.parent))
         try:
             for job in jobs:
-                yield self._outcome(pool, job, contents.get(job.parent), futures)
+                try:
+                    yield self._outcome(pool, job, contents.get(job.parent), futures)
+                except _GivenUpError as error:
+                    cost = self._plan.cost_of(job, states.get(job.parent))
+                    yield Outcome(job.id, cost=cost, failure=Failure(str(error)))
         finally:
             for future in futures.values():
                 future.cancel()  # type: ignore[no-untyped-call]
@@ -128,7 +152,7 @@ class ProcessExecutor:
             try:
                 found = futures[job.id].result()
             except TimeoutError:
-                return _failed(job, f"took longer than {self._seconds} s and was stopped")
+                raise _GivenUpError(f"took longer than {self._seconds} s and was stopped") from None
             except (ProcessExpired, CancelledError) as error:
                 reason = f"its worker died {ATTEMPTS} times: {error}"
                 futures[job.id] = self._submit(pool, job, state)
@@ -138,11 +162,11 @@ class ProcessExecutor:
                     ' `if __name__ == "__main__":`'
                 ) from None
             except Exception as error:  # what a worker could not even send back
-                return _failed(job, f"{type(error).__name__}: {error}")
+                raise _GivenUpError(f"{type(error).__name__}: {error}") from error
             else:
                 return self._complete(*found)
         futures[job.id].cancel()  # type: ignore[no-untyped-call]
-        return _failed(job, reason)
+        raise _GivenUpError(reason)
 
     def _complete(
         self, record: dict[str, Any], seconds: dict[str, float], content: bytes | None
@@ -202,7 +226,3 @@ def _perform(
 def _work(job: Job, parent: TrainState | None) -> int:
     """About how long a job takes, in comparison."""
     return job.steps * (1 if parent is None else parent.network.macs)
-
-
-def _failed(job: Job, reason: str) -> Outcome:
-    return Outcome(job.id, failure=Failure(reason))

@@ -30,6 +30,7 @@ from nas_surgery.training import (
 )
 
 PROBE_SAMPLES = 1024
+DIVERGED = "training diverged"
 
 
 @attrs.frozen
@@ -41,6 +42,14 @@ class Operated:
     origins: tuple[int | None, ...] = ()
     damage: Damage | None = None
     cost: Cost = attrs.field(factory=Cost)
+
+
+class _FaultyOperationError(Exception):
+    """An operation raised, or did what it must not."""
+
+    def __init__(self, operation: str, error: BaseException) -> None:
+        super().__init__(operation)
+        self.operation, self.error = operation, error
 
 
 class Workbench:
@@ -77,14 +86,15 @@ class Workbench:
         before = perf_counter()
         try:
             operated = self._operate(job, state)
-        except (Exception, SystemExit) as error:
-            named = job.operations[0].name if job.operations else ""
-            return Outcome(job.id, failure=failure_of(error, self._fault(named)))
+        except _FaultyOperationError as fault:
+            plugin = self._fault(fault.operation)
+            return Outcome(job.id, failure=failure_of(fault.error, plugin))
         surgery = perf_counter() - before
         try:
             outcome = self._train_and_evaluate(job, operated)
         except (Exception, SystemExit) as error:
-            return Outcome(job.id, failure=failure_of(error))
+            planned = self._cost(operated.state.network, state.step, state.step + job.steps)
+            return Outcome(job.id, cost=operated.cost + planned, failure=failure_of(error))
         before = perf_counter()
         outcome = self._with_proposals(job, outcome)
         seconds = {"surgery": surgery, "analysis": perf_counter() - before}
@@ -99,8 +109,11 @@ class Workbench:
         for i, operation in enumerate(job.operations):
             key = (max(job.id, 0), i)
             context = Context(self.recipe.seed, key, self.probe, self.labels, self.recipe.loss)
-            surgery = operation.apply(edited.network, context)
-            checked(operation, edited.network, surgery)
+            try:
+                surgery = operation.apply(edited.network, context)
+                checked(operation, edited.network, surgery)
+            except (Exception, SystemExit) as error:
+                raise _FaultyOperationError(operation.name, error) from error
             made.append((edited.network, surgery))
             edited = self._behind(edited, surgery)
         promises = tuple(surgery.promise.exactness.value for _, surgery in made)
@@ -136,12 +149,13 @@ class Workbench:
         middle = perf_counter()
         cost = operated.cost + self._cost(state.network, operated.state.step, state.step)
         if not np.isfinite(losses).all() or not is_finite(state.network):
-            reason = f"training diverged after {state.step - operated.state.step} batches"
+            reason = f"{DIVERGED} after {state.step - operated.state.step} batches"
             return Outcome(job.id, cost=cost, failure=Failure(reason))
         logits = self.backend.predict(state.network, self._validation)
         found = evaluate(logits, self._validation_labels, self.recipe.loss)
         if not np.isfinite(found.loss):
-            return Outcome(job.id, cost=cost, failure=Failure("the validation loss is not finite"))
+            reason = f"{DIVERGED}: the validation loss is not finite"
+            return Outcome(job.id, cost=cost, failure=Failure(reason))
         tail = losses[-self.recipe.steps_per_epoch(self.samples) :]
         return Outcome(
             job=job.id,
@@ -179,7 +193,7 @@ class Workbench:
     def _cost(self, network: Network, start: int, stop: int) -> Cost:
         plan = self.recipe.plan_samples(self.samples, start, stop)
         held = len(self._validation_labels)
-        return Cost(plan, 3 * network.macs * plan, held, network.macs * held)
+        return Cost.of_training(plan, network.macs) + Cost(0, 0, held, network.macs * held)
 
     def _with_proposals(self, job: Job, outcome: Outcome) -> Outcome:
         """What the operations propose for the trained network, if the job asks for it."""

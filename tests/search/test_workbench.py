@@ -158,7 +158,7 @@ def test_a_network_that_overflows_on_validation_fails():
     deep = build(3, 5, "relu", 5, "relu", 4, dtype=np.float32)
     outcome = bench(network=deep, validation=validation).perform(Job(0, None, steps=1), None)
     assert outcome.failed
-    assert outcome.failure.reason == "the validation loss is not finite"
+    assert outcome.failure.reason == "training diverged: the validation loss is not finite"
 
 
 @attrs.frozen(eq=False)
