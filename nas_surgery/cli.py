@@ -114,19 +114,24 @@ def resume(directory: Path, allow_changes: bool, quiet: bool) -> None:
 @main.command()
 @click.argument("model", type=EXISTING)
 def inspect(model: Path) -> None:
-    """Show what the weights of MODEL (a file or a run directory) say, which surgeries are proposed and why,
-    and of a run, or of a directory of runs, how well damage was predicted."""
-    from nas_surgery.damage_table import damage_report
+    """Show what the weights of MODEL (a file or a run directory) say, and which surgeries are proposed and
+    why; of a run how it ended and its front; of a run, or a directory of runs, how well damage was
+    predicted."""
+    from nas_surgery.damage_table import damage_report, journals_of
     from nas_surgery.files import load
     from nas_surgery.inspection import inspection
     from nas_surgery.plugins import default_registry
+    from nas_surgery.run_report import run_report
 
-    runs = isdir(model) and any(model.rglob("journal.jsonl"))
+    runs = journals_of(model) if isdir(model) else []
+    blocks = []
     if not runs or isfile(model / "winner.safetensors"):
-        network = load(model)
-        click.echo(inspection(network, default_registry().all("operations")) + "\n" * runs)
+        blocks.append(inspection(load(model), default_registry().all("operations")))
+    if runs and runs[0].parent == model:
+        blocks.append(run_report(model))
     if runs:
-        click.echo(damage_report(model))
+        blocks.append(damage_report(model))
+    click.echo("\n\n".join(blocks))
 
 
 @main.command()

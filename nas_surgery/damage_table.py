@@ -26,8 +26,8 @@ NEGLIGIBLE = 1e-5  # relative change of the outputs that float32 rounding alone 
 
 
 def damage_report(directory: Path) -> str:
-    """The table over every journal in a directory and below; RunError if one cannot be read."""
-    journals = sorted(directory.rglob(JOURNAL))
+    """The table over the journals of a run, or of a directory of runs; RunError if one cannot be read."""
+    journals = journals_of(directory)
     records = [record for path in journals for record in candidates(path)]
     runs = f"{len(journals)} run{'' if len(journals) == 1 else 's'}"
     title = (
@@ -35,6 +35,12 @@ def damage_report(directory: Path) -> str:
         " RMS ÷ RMS (medians)"
     )
     return "\n".join([title, *damage_table(records)])
+
+
+def journals_of(directory: Path) -> list[Path]:
+    """The journal of a run, or those of the runs in a directory."""
+    own = directory / JOURNAL
+    return [own] if own.is_file() else sorted(directory.glob(f"*/{JOURNAL}"))
 
 
 def candidates(journal: Path) -> list[dict[str, Any]]:

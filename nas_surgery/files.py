@@ -51,6 +51,8 @@ def model_file(path: Path) -> Path:
     if not exists(path):
         raise ModelFileError(f"{path}: No such file or directory")
     winner = path / "winner.safetensors"
+    if isdir(path) and not exists(path / "spec.toml") and not isfile(winner):
+        raise ModelFileError(f"{path}: a directory without a run")
     if isdir(path) and not isfile(winner):
         raise ModelFileError(
             f"{path}: no winner.safetensors in it; a run that has not ended goes on with:"

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from nas_surgery.data import load_dataset
-from nas_surgery.errors import OperationError
+from nas_surgery.errors import DataError, OperationError
 from nas_surgery.lookup import operation as find_operation
 from nas_surgery.network import Network
 from nas_surgery.operations import Context, Operation
@@ -40,6 +40,11 @@ def operate_on(
 def _context(network: Network, source: str, seed: int) -> Context:
     """A probe batch with its labels, drawn as a run would draw it."""
     parts = split(load_dataset(source, default_registry().all("datasets")), SplitPlan())
+    if parts.train.x.shape[1:] != network.input_shape:
+        raise DataError(
+            f"{source}: samples of shape {parts.train.x.shape[1:]},"
+            f" the network takes {network.input_shape}"
+        )
     told_apart = bool(parts.class_names) and network.output_shape == (parts.outputs,)
     labels = parts.train.y[:PROBE_SAMPLES] if told_apart else None
     return Context(seed, (), parts.train.x[:PROBE_SAMPLES], labels)

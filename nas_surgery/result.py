@@ -32,8 +32,8 @@ class Result:
     run, or None."""
 
     network: Network
-    history: list[dict[str, Any]]
-    summary: dict[str, Any]
+    history: list[dict[str, Any]] = attrs.field(repr=lambda records: f"<{len(records)} records>")
+    summary: dict[str, Any] = attrs.field(repr=lambda found: f"<{len(found)} entries>")
     pareto: tuple[ParetoPoint, ...]
     directory: Path | None = None
 

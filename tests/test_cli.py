@@ -3,6 +3,7 @@ import os
 import pty
 import subprocess
 import sys
+from itertools import takewhile
 
 import numpy as np
 import pytest
@@ -199,10 +200,37 @@ def test_inspect_shows_layers_spectra_and_ranked_proposals(finished, tmp_path, s
         start = next(
             i for i, line in enumerate(lines) if line.split()[:2] == ["score", "parameters"]
         )
-        rows = [line.split() for line in lines[start + 1 :] if line.strip()]
+        rows = [line.split() for line in takewhile(str.strip, lines[start + 1 :])]
         keys = [(-float(row[0]), int(row[1].replace(",", ""))) for row in rows if row[0][0] in "01"]
         assert len(keys) > 5
         assert keys == sorted(keys), "by score, then fewer parameters"
+
+
+def test_inspect_of_a_run_tells_how_it_ended_and_lists_its_front(finished):
+    """Every network of the front with its size, which `export --parameters` takes."""
+    summary = json.loads((finished / "summary.json").read_text())
+    _, out, _ = call("inspect", finished)
+    assert "stopped: finished" in out
+    _, _, table = out.partition("Front of all trained networks")
+    assert summary["pareto"]
+    for point in summary["pareto"]:
+        assert f"{point['parameters']:,}  {point['loss']:15.4f}" in table
+
+
+def test_inspect_of_a_run_without_a_result_says_how_to_go_on(finished, tmp_path):
+    """And shows what the journal holds of damage."""
+    for name in ("journal.jsonl", "spec.toml"):
+        (tmp_path / name).write_bytes((finished / name).read_bytes())
+    code, out, _ = call("inspect", tmp_path)
+    assert code == 0
+    assert out.startswith("The run has no result yet; go on with: nas-surgery resume ")
+    assert "Damage before any retraining" in out
+
+
+def test_a_directory_without_a_run_is_no_model(tmp_path):
+    """In one line."""
+    code, _, err = call("inspect", tmp_path)
+    assert (code, err) == (2, f"nas-surgery: error: {tmp_path}: a directory without a run\n")
 
 
 @pytest.mark.parametrize("name", ["out.onnx", "out.safetensors"])

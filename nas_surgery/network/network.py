@@ -185,7 +185,8 @@ class Network:
         return summary_table(self)
 
     def __repr__(self) -> str:
-        widths = "-".join(map(str, (*self.input_shape, *self.hidden, *self.output_shape)))
+        inputs = "×".join(map(str, self.input_shape))
+        widths = "-".join(map(str, (inputs, *self.hidden, *self.output_shape)))
         return f"<Network {widths}, {self.parameter_count:,} parameters, {self.dtype}>"
 
 

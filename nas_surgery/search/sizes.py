@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+import attrs
 import numpy as np
 
-from nas_surgery.network import Group, Network
+from nas_surgery.network import Array, Dense, Group, Network, linear_layer, own
 from nas_surgery.recommender import Limits
-from nas_surgery.surgery import WidthMap, change_width, exact_activation, insert_identity, selection
+from nas_surgery.surgery import exact_activation, insert_identity
 
 
 def open_groups(network: Network, excluded: Sequence[int]) -> list[Group]:
@@ -28,9 +29,30 @@ def resized(network: Network, units: Mapping[int, int]) -> Network:
     for layer, count in units.items():
         group = group_of(network, layer)
         if count != group.size:
-            copies = selection(np.arange(count) % group.size, group.size)
-            network = change_width(network, group, WidthMap(copies, copies.T)).network
+            network = _with_size(network, group, count)
     return network
+
+
+def _with_size(network: Network, group: Group, count: int) -> Network:
+    """The network with `count` channels in the group; blank arrays take no memory until they are read."""
+    layers = {
+        address: linear_layer(network.layers[address])
+        for address in (*group.writers, *(reader.address for reader in group.readers))
+    }
+    for address in group.writers:
+        layer = layers[address]
+        bias = None if layer.bias is None else _blank(layer, count)
+        kernel = _blank(layer, *layer.kernel.shape[:-1], count)
+        layers[address] = attrs.evolve(layer, kernel=kernel, bias=bias)
+    for reader in group.readers:
+        layer = layers[reader.address]
+        kernel = _blank(layer, reader.positions * count, layer.units)
+        layers[reader.address] = attrs.evolve(layer, kernel=kernel)
+    return network.replace({address: (layer,) for address, layer in layers.items()})
+
+
+def _blank(layer: Dense, *shape: int) -> Array:
+    return own(np.zeros(shape, layer.kernel.dtype))
 
 
 def deepened(network: Network, layer: int, units: int) -> Network:

@@ -1,0 +1,44 @@
+"""What `nas-surgery inspect` says of a run as a whole: how it ended, and the networks of its front."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nas_surgery.errors import RunError
+
+
+def run_report(directory: Path) -> str:
+    """How the run ended, and its front, smallest first; RunError if its summary cannot be read."""
+    file = directory / "summary.json"
+    if not file.is_file():
+        return f"The run has no result yet; go on with: nas-surgery resume {directory}"
+    try:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        return "\n".join([*_ending(summary), "", *_front(summary, directory)])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file}: not a summary of a run: {error}") from None
+
+
+def _ending(summary: dict[str, Any]) -> list[str]:
+    cost, metric = summary["cost"], summary["metric"]
+    accuracy = ", ".join(
+        f"{part} {value:.4f}" for part, value in summary["accuracy"].items() if value is not None
+    )
+    return [
+        f"Run: strategy {summary['strategy']} on {summary['data']['source']}, seed {summary['seed']},"
+        f" {summary['backend']}; stopped: {summary['stopped']}",
+        f"  winner {metric}: {accuracy}; validation loss {summary['loss']['validation']:.4f}",
+        f"  cost: {cost['relative']:.2f} × training the final network, {cost['seconds']:.1f} s",
+    ]
+
+
+def _front(summary: dict[str, Any], directory: Path) -> list[str]:
+    """Smaller networks are often ancestors that were trained for a short time: the loss tells."""
+    lines = [
+        f"Front of all trained networks (nas-surgery export {directory} --parameters N -o FILE)",
+        f"  {'parameters':>12}  {'validation loss':>15}  {summary['metric']:>8}",
+    ]
+    return lines + [
+        f"  {point['parameters']:>12,}  {point['loss']:>15.4f}  {point['accuracy']:>8.4f}"
+        for point in summary["pareto"]
+    ]
