@@ -7,6 +7,7 @@ import filecmp
 import json
 import resource
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -92,6 +93,15 @@ def _summary(directory: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((directory / "summary.json").read_text())
     del found["cost"]["seconds"]
     return found
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait for something to become true; RuntimeError if it takes longer."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not so after {seconds} s")
+        time.sleep(0.01)
 
 
 def fill_disk(point: str, passage: int) -> None:

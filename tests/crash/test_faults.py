@@ -2,14 +2,15 @@
 
 import json
 import os
+import shutil
 import signal
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from nas_surgery.search.journal import from_line, to_line
 from nas_surgery.testing.runs import (
     WRITES,
     CommandProcess,
@@ -20,6 +21,7 @@ from nas_surgery.testing.runs import (
     limit_file_size,
     next_command,
     same_results,
+    wait_until,
 )
 
 Damage = Callable[[Path], None]
@@ -143,13 +145,76 @@ def test_changes_that_lead_elsewhere_keep_the_old_journal(stopped: Path) -> None
     assert (stopped / "journal-before-changes.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize("passage", [1, 2, 5, 20])
+def test_a_kill_while_changes_are_accepted_loses_no_record(
+    passage: int, stopped: Path, spec: Path, tmp_path: Path
+) -> None:
+    """Until the new journal holds all that still fits, the old one stays in its place."""
+    text = (stopped / "journal.jsonl").read_text()
+    outcomes = text.count('"record":"outcome"')
+    change_spec(stopped, "max_epochs = 4", "max_epochs = 5")
+    command = ["resume", str(stopped), "--allow-changes"]
+    killed = finish(command, failpoint=f"journal.append:{passage}")
+    assert killed.code == -signal.SIGKILL
+    assert (stopped / "journal.jsonl").read_text().count('"record":"outcome"') >= outcomes
+    assert finish(command).code == 0
+    assert (stopped / "journal-before-changes.jsonl").read_text() == text
+    assert not leftovers(stopped)
+
+
+def test_accepted_changes_keep_the_winner_of_before(undisturbed: Path, tmp_path: Path) -> None:
+    """Beside the new one, under a name of its own; and so does every further change."""
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed, copy)
+    winner = (copy / "winner.safetensors").read_bytes()
+    for epochs in (4, 5):
+        change_spec(copy, f"max_epochs = {epochs}", f"max_epochs = {epochs + 1}")
+        assert finish(["resume", str(copy), "--allow-changes"]).code == 0
+    assert (copy / "winner-before-changes.safetensors").read_bytes() == winner
+    for name in ("winner-before-changes-2.safetensors", "summary-before-changes-2.json"):
+        assert (copy / name).is_file()
+    assert (copy / "journal-before-changes-2.jsonl").is_file()
+
+
+def test_another_start_network_is_another_run(stopped: Path) -> None:
+    """It was made when the run began, so a change of it could only be passed over."""
+    change_spec(stopped, 'activation = "relu"', 'activation = "tanh"')
+    refused = finish(["resume", str(stopped), "--allow-changes"])
+    assert refused.code == 2
+    assert "spec.network.activation was 'relu' and is 'tanh'; begin a new run" in refused.error
+
+
+def test_what_failed_last_is_tried_again(spec: Path, undisturbed: Path, tmp_path: Path) -> None:
+    """The reason may have lain outside the run, such as too little memory."""
+    directory = tmp_path / "run"
+    finish(["run", str(spec), "--out", str(directory)], failpoint="job.finished:1")
+    journal = directory / "journal.jsonl"
+    *lines, last = journal.read_text().splitlines(keepends=True)
+    outcome = from_line(last.removesuffix("\n"))
+    failed = {"record": "outcome", "job": outcome["job"], "cost": [0, 0, 0, 0]}
+    failed["failure"] = {"reason": "its worker died", "plugin": None, "traceback": None}
+    journal.write_text("".join([*lines, to_line(failed) + "\n"]))
+    assert finish(["resume", str(directory)]).code == 0
+    assert same_results(undisturbed, directory)
+
+
+def test_a_directory_with_other_files_is_left_as_it_is(spec: Path, tmp_path: Path) -> None:
+    """Even what looks like a file of ours below it may belong to a run that goes on there."""
+    other = tmp_path / "runs"
+    (other / "a").mkdir(parents=True)
+    (other / "a" / ".nas-surgery-live").touch()
+    refused = finish(["run", str(spec), "--out", str(other)])
+    assert refused.code == 2
+    assert "is not empty" in refused.error
+    assert [file.name for file in other.rglob("*")] == ["a", ".nas-surgery-live"]
+
+
 def test_a_second_process_is_refused_with_the_pid_of_the_first(spec: Path, tmp_path: Path) -> None:
     """Only one process writes to a run directory."""
     directory = tmp_path / "run"
     long = ["run", str(spec), "--out", str(directory), "--set", "search.max_epochs=100000"]
     first = CommandProcess(long)
-    while not (directory / "journal.jsonl").exists():
-        time.sleep(0.01)
+    wait_until((directory / "journal.jsonl").exists)
     refused = finish(["resume", str(directory)])
     assert refused.code == 2
     assert f"process {first.process.pid} is running here" in refused.error
@@ -167,8 +232,7 @@ def test_a_signal_saves_the_best_and_says_how_to_go_on(
         ["run", str(spec), "--out", str(directory), "--set", "search.max_epochs=100000"]
     )
     journal = directory / "journal.jsonl"
-    while not (journal.exists() and journal.read_text().count('"outcome"') > 3):
-        time.sleep(0.01)
+    wait_until(lambda: journal.exists() and journal.read_text().count('"outcome"') > 3)
     assert process.process.pid is not None
     os.kill(process.process.pid, number)
     ended = process.wait()
@@ -178,6 +242,46 @@ def test_a_signal_saves_the_best_and_says_how_to_go_on(
     assert json.loads((directory / "summary.json").read_text())["stopped"] == number.name
     again = finish(["resume", str(directory)], failpoint="job.finished")
     assert again.code == -signal.SIGKILL, "resuming reached new work"
+
+
+def test_a_signal_during_the_baseline_keeps_the_winner(spec: Path, tmp_path: Path) -> None:
+    """The search is over by then; its result is saved, and a resume only trains the baseline."""
+    directory = tmp_path / "run"
+    settings = ["search.target_accuracy=0.0", "search.max_epochs=100000"]
+    process = CommandProcess(["run", str(spec), "--out", str(directory), *sets(settings)])
+    events = directory / "events.jsonl"
+    wait_until(lambda: events.exists() and '"purpose": "baseline"' in events.read_text())
+    assert process.process.pid is not None
+    os.kill(process.process.pid, signal.SIGINT)
+    ended = process.wait()
+    assert ended.code == 130, ended.error
+    assert "the best network so far is saved" in ended.error
+    assert f"nas-surgery resume {directory}" in ended.error
+    summary = json.loads((directory / "summary.json").read_text())
+    assert (summary["stopped"], summary["baseline"]) == ("SIGINT", None)
+    assert (directory / "winner.onnx").is_file()
+
+
+def test_a_signal_before_any_network_is_no_failure_of_the_search(
+    spec: Path, tmp_path: Path
+) -> None:
+    """Nothing can be saved yet, and the message says so and how to go on."""
+    directory = tmp_path / "run"
+    settings = ["search.initial_epochs=100000", "search.max_epochs=100000"]
+    process = CommandProcess(["run", str(spec), "--out", str(directory), *sets(settings)])
+    events = directory / "events.jsonl"
+    wait_until(lambda: events.exists() and "job_started" in events.read_text())
+    assert process.process.pid is not None
+    os.kill(process.process.pid, signal.SIGINT)
+    ended = process.wait()
+    assert ended.code == 130, ended.error
+    assert "stopped by SIGINT before a network was saved" in ended.error
+    assert f"nas-surgery resume {directory}" in ended.error
+
+
+def sets(settings: list[str]) -> list[str]:
+    """Options for the command line."""
+    return [word for setting in settings for word in ("--set", setting)]
 
 
 def test_a_budget_ends_with_the_best_so_far(spec: Path, tmp_path: Path) -> None:
@@ -192,8 +296,6 @@ def test_a_budget_ends_with_the_best_so_far(spec: Path, tmp_path: Path) -> None:
 
 def test_a_finished_run_resumes_to_the_same_files(undisturbed: Path, tmp_path: Path) -> None:
     """Resuming what has ended trains nothing and changes nothing."""
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(undisturbed, copy)
     assert finish(["resume", str(copy)], failpoint="job.started").code == 0

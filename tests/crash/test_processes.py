@@ -1,15 +1,22 @@
 """The process pool gives what the local executor gives, and survives what candidates do to workers."""
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 import nas_surgery as ns
 from nas_surgery.search.jobs import Job
 from nas_surgery.search.processes import ProcessExecutor
-from nas_surgery.testing.runs import finish, same_results
+from nas_surgery.testing.runs import CommandProcess, finish, same_results, wait_until
 
 POOL = ["--set", "run.executor=processes", "--set", "run.workers=2"]
 
@@ -97,11 +104,14 @@ def test_two_workers_give_the_journal_of_one_process(
     assert same_results(undisturbed, directory)
 
 
-@pytest.mark.parametrize(("seconds", "place"), [(None, 0), (1000, -1)])
+@pytest.mark.parametrize(
+    ("seconds", "workers", "place"), [(None, 2, 0), (1000, 2, -1), (None, 1, -1)]
+)
 def test_the_baseline_begins_with_the_search(
-    seconds: float | None, place: int, spec: Path, monkeypatch: pytest.MonkeyPatch
+    seconds: float | None, workers: int, place: int, spec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No worker need be idle while one network trains; but time that is limited is the search's."""
+    """No worker need be idle while one network trains; but a single one, and limited time, are the
+    search's."""
     submitted: list[str] = []
     submit = ProcessExecutor._submit
 
@@ -110,11 +120,54 @@ def test_the_baseline_begins_with_the_search(
         return submit(self, pool, job, state)
 
     monkeypatch.setattr(ProcessExecutor, "_submit", recording)
-    overrides = {"run.executor": "processes", "search.max_seconds": seconds}
+    overrides = {
+        "run.executor": "processes",
+        "run.workers": workers,
+        "search.max_seconds": seconds,
+    }
     result = ns.run(spec, overrides=overrides)
     assert result.summary["baseline"]["accuracy"]["validation"] > 0
     assert submitted[place] == "baseline"
     assert submitted.count("baseline") == 1
+
+
+def test_workers_end_with_their_parent(spec: Path, tmp_path: Path) -> None:
+    """Even in the middle of a long job; no process that was started for the run is left."""
+    token = f"NAS_SURGERY_TEST={uuid4()}"
+    command = ["run", str(spec), "--out", str(tmp_path / "run"), *POOL]
+    command += ["--set", "search.initial_epochs=1000000", "--set", "search.max_epochs=1000000"]
+    process = CommandProcess(command, before=partial(remember, token))
+    wait_until(lambda: len(processes_with(token)) >= 3)  # workers, and what they are forked from
+    time.sleep(0.5)
+    process.process.kill()
+    process.process.join()
+    wait_until(lambda: not processes_with(token), seconds=10)
+
+
+def remember(token: str) -> None:
+    """Put the token into the environment of every process that this one starts."""
+    name, _, value = token.partition("=")
+    os.environ[name] = value
+
+
+def processes_with(token: str) -> list[str]:
+    """Ids of processes that were started with the token in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if token.encode() in (folder / "environ").read_bytes():
+                found.append(folder.name)
+    return found
+
+
+def test_a_program_that_is_no_file_is_refused(spec: Path) -> None:
+    """Workers could not import it; they must not be waited for."""
+    program = f"import nas_surgery as ns; ns.run({str(spec)!r}, overrides={{'run.executor': 'processes'}})"
+    done = subprocess.run(
+        [sys.executable, "-"], input=program, text=True, capture_output=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "needs a program in a file" in done.stderr
 
 
 def test_a_run_may_change_its_executor_when_it_resumes(

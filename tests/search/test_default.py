@@ -396,6 +396,26 @@ def test_an_earlier_network_is_kept_only_if_it_is_clearly_better():
     assert early(0.3, 0.6).outcomes[early(0.3, 0.6).winner].step == 1250
 
 
+def test_training_that_goes_too_fast_is_taken_back_and_slows_down():
+    """Where a lower rate helps, the search goes on with it to the end, from before it went wrong."""
+
+    def loss(job, network, step):
+        return 1 - step / 5000 + 10 * (step > 1000 and job.rate > 0.5)
+
+    world = World(loss).search(max_cost=4.0)
+    winner = world.outcomes[world.winner]
+    assert winner.step == 2500
+    assert winner.loss < 1
+    parents = {job.parent for job in world.jobs.values()}
+    assert not [o.job for o in world.outcomes.values() if o.loss > 2 and o.job in parents]
+
+
+def test_stretches_of_no_length_do_not_count_against_patience():
+    """A phase that begins late has nothing to train first."""
+    world = World(by_size(0.0, rate=1.0)).search(removal_from=0.01, growth_until=0.5, patience=1)
+    assert world.outcomes[world.winner].step == 2500
+
+
 def test_training_that_only_worsens_ends():
     """As soon as `patience` stretches in a row lie behind the best network."""
 
@@ -458,6 +478,8 @@ def test_every_setting_is_explained():
         {"patience": 0},
         {"foresight": 0.5},
         {"growth_rungs": 0},
+        {"growth_method": "bogus"},
+        {"removal_method": "bogus"},
     ],
 )
 def test_settings_out_of_range_are_refused(settings):
