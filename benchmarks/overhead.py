@@ -99,6 +99,7 @@ def keeping_timed() -> Iterator[dict[str, float]]:
     places = [
         (Journal, "write"),
         (Journal, "sync"),
+        (StateStore, "put"),
         (StateStore, "keep"),
         (EventLog, "__call__"),
         (workbench, "state_to_bytes"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from nas_surgery.network import Network
 from nas_surgery.preparation import Preparation
-from nas_surgery.search.driver import SearchResult
+from nas_surgery.search.endings import SearchResult
 from nas_surgery.search.jobs import Cost, Outcome
 from nas_surgery.training import Evaluation, Samples
 

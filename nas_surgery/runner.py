@@ -21,7 +21,8 @@ from nas_surgery.onnx_io import check_onnx, export_onnx
 from nas_surgery.preparation import Preparation, naming, prepare
 from nas_surgery.result import ParetoPoint, Result, in_target_units
 from nas_surgery.rundir import RunDirectory
-from nas_surgery.search.driver import Driver, Observer, SearchResult
+from nas_surgery.search.driver import Driver, Observer
+from nas_surgery.search.endings import SearchResult
 from nas_surgery.search.executors import Executor, LocalExecutor
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
 from nas_surgery.search.jobs import Job

@@ -15,6 +15,14 @@ from nas_surgery.errors import RunError, SearchFailedError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.preparation import Preparation
+from nas_surgery.search.endings import (
+    SearchResult,
+    best_so_far,
+    check_winner,
+    edits_of,
+    lineage_of,
+    reason_of,
+)
 from nas_surgery.search.events import Event
 from nas_surgery.search.executors import Executor
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
@@ -23,26 +31,9 @@ from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
 from nas_surgery.search.strategy import Setting
-from nas_surgery.search.workbench import DIVERGED
 from nas_surgery.training import TrainState
 
 Observer = Callable[[Event], Any]
-
-
-@attrs.frozen(eq=False)
-class SearchResult:
-    """The winner's outcome and network, its operations and ancestors, the front with its networks,
-    and what everything cost. stopped: "finished", "target_accuracy", "max_seconds", or the name
-    of a signal."""
-
-    winner: Outcome
-    network: Network
-    operations: tuple[dict[str, Any], ...]
-    lineage: tuple[int, ...]
-    front: tuple[tuple[Outcome, Network], ...]
-    cost: Cost
-    stopped: str
-    signum: int | None = None
 
 
 class Driver:
@@ -89,12 +80,12 @@ class Driver:
             try:
                 outcomes = self._round(current)
             except InterruptedRunError as signal:
-                best = self._best_so_far(current)
+                best = best_so_far(current, self._outcomes)
                 if best is None:
                     raise
                 return self._result(best, str(signal), signal.signum)
             if len(outcomes) < len(current.jobs):
-                best = self._best_so_far(current)
+                best = best_so_far(current, self._outcomes)
                 assert best is not None, "time is up only behind a best network"
                 return self._result(best, "max_seconds")
             try:
@@ -240,7 +231,7 @@ class Driver:
         self._failures = self._failures + 1 if outcome.failed else 0
         limit = self.preparation.spec.run.max_failures
         if self._failures >= limit and not self.journal.replaying:
-            raise SearchFailedError(f"{self._failures} jobs in a row failed: {_reason(outcome)}")
+            raise SearchFailedError(f"{self._failures} jobs in a row failed: {reason_of(outcome)}")
         return outcome
 
     def _state(self, job: int) -> TrainState:
@@ -264,53 +255,15 @@ class Driver:
     def _parent_state(self, job: Job) -> TrainState | None:
         return None if job.parent is None else self._state(job.parent)
 
-    def _best_so_far(self, current: Round) -> int | None:
-        """The best network when a run stops within a round, if there is one: the strategy's, or one that
-        the round only trained on. What surgery made of it in this round nobody has judged yet."""
-        known = [current.best, *(job.id for job in current.jobs if not job.operations)]
-        there = [self._outcomes[job] for job in known if job in self._outcomes]
-        valid = [outcome for outcome in there if not outcome.failed]
-        return min(valid, key=lambda o: (-o.accuracy, o.parameters, o.job)).job if valid else None
-
     def _result(self, winner: int, stopped: str, signum: int | None = None) -> SearchResult:
         outcome = self._outcomes[winner]
-        if outcome.failed:
-            reason = _reason(outcome)
-            advice = "; a lower training.learning_rate may help" if DIVERGED in reason else ""
-            raise SearchFailedError(f"no valid network came out of the run: {reason}{advice}")
-        self._check_limits(outcome)
-        lineage: list[int] = []
-        place: int | None = winner
-        while place is not None:
-            lineage.insert(0, place)
-            place = self._jobs[place].parent
-        edits = [op.to_json() for job in lineage for op in self._jobs[job].operations]
+        check_winner(outcome, self.preparation.limits)
+        lineage = lineage_of(winner, self._jobs)
         front = tuple((o, self.network(o.job)) for o in self._front.outcomes)
         network = self.network(winner)
         self._keep({*self._kept, winner, *(o.job for o, _ in front)})
-        return SearchResult(
-            outcome,
-            network,
-            tuple(edit for edit in edits if edit["name"] != "identity"),
-            tuple(lineage),
-            front,
-            self._cost,
-            stopped,
-            signum,
-        )
-
-    def _check_limits(self, winner: Outcome) -> None:
-        """A limit that no network came within is not passed over in silence."""
-        limits = self.preparation.limits
-        sizes = (
-            ("max_parameters", limits.max_parameters, winner.parameters),
-            ("max_macs", limits.max_macs, winner.network.macs),
-        )
-        for key, limit, size in sizes:
-            if limit is not None and size > limit:
-                raise SearchFailedError(
-                    f"search.{key}: no network within {limit:,} came out, the best has {size:,}"
-                )
+        edits = edits_of(lineage, self._jobs)
+        return SearchResult(outcome, network, edits, lineage, front, self._cost, stopped, signum)
 
     def _end_of(self, winner: int) -> str:
         """Why the strategy ended."""
@@ -338,7 +291,3 @@ class Driver:
         before = self._outcomes.get(job.parent) if job.parent is not None else None
         start = 0 if before is None or before.failed else before.step
         return (start + job.steps) / self.preparation.steps_per_epoch
-
-
-def _reason(outcome: Outcome) -> str:
-    return outcome.failure.reason if outcome.failure else "no outcome"

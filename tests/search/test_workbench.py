@@ -151,6 +151,21 @@ def test_a_loss_that_is_not_finite_is_enough():
     assert outcome.failure.reason == "training diverged after 3 batches"
 
 
+def test_training_that_came_to_nothing_costs_what_it_would_have():
+    """An error behind the training must not make a search look cheaper than it was."""
+
+    class Short(NumpyBackend):
+        def predict(self, network, data):
+            raise MemoryError("none left")
+
+    made = bench()
+    whole = made.perform(Job(0, None, steps=5), None)
+    made.backend = Short()
+    failed = made.perform(Job(0, None, steps=5), None)
+    assert failed.failure.reason == "MemoryError: none left"
+    assert failed.cost == whole.cost
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value")
 def test_a_network_that_overflows_on_validation_fails():
     """Its loss is not finite, so it cannot be compared."""

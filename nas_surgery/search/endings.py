@@ -1,0 +1,76 @@
+"""How a search ends: which network is its result, what made it, and what is told of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from nas_surgery.errors import SearchFailedError
+from nas_surgery.network import Network
+from nas_surgery.operations import Identity
+from nas_surgery.recommender import Limits
+from nas_surgery.search.jobs import Cost, Job, Outcome, Round
+from nas_surgery.search.workbench import DIVERGED
+
+
+@attrs.frozen(eq=False)
+class SearchResult:
+    """The winner's outcome and network, its operations and ancestors, the front with its networks,
+    and what everything cost. stopped: "finished", "target_accuracy", "max_seconds", or the name
+    of a signal."""
+
+    winner: Outcome
+    network: Network
+    operations: tuple[dict[str, Any], ...]
+    lineage: tuple[int, ...]
+    front: tuple[tuple[Outcome, Network], ...]
+    cost: Cost
+    stopped: str
+    signum: int | None = None
+
+
+def best_so_far(current: Round, outcomes: Mapping[int, Outcome]) -> int | None:
+    """The best network when a run stops within a round, if there is one: the strategy's, or one that the
+    round only trained on. What surgery made of it in this round nobody has judged yet."""
+    known = [current.best, *(job.id for job in current.jobs if not job.operations)]
+    there = [outcomes[job] for job in known if job is not None and job in outcomes]
+    valid = [outcome for outcome in there if not outcome.failed]
+    return min(valid, key=lambda o: (-o.accuracy, o.parameters, o.job)).job if valid else None
+
+
+def lineage_of(winner: int, jobs: Mapping[int, Job]) -> tuple[int, ...]:
+    """The jobs that led to a network, the first one first."""
+    lineage: list[int] = []
+    place: int | None = winner
+    while place is not None:
+        lineage.insert(0, place)
+        place = jobs[place].parent
+    return tuple(lineage)
+
+
+def edits_of(lineage: tuple[int, ...], jobs: Mapping[int, Job]) -> tuple[dict[str, Any], ...]:
+    """What surgery was done on the way, as JSON values."""
+    operations = [operation for job in lineage for operation in jobs[job].operations]
+    return tuple(each.to_json() for each in operations if each.name != Identity.name)
+
+
+def check_winner(winner: Outcome, limits: Limits) -> None:
+    """SearchFailedError if there is no valid network, or none within the limits."""
+    if winner.failed:
+        reason = reason_of(winner)
+        advice = "; a lower training.learning_rate may help" if DIVERGED in reason else ""
+        raise SearchFailedError(f"no valid network came out of the run: {reason}{advice}")
+    sizes = (
+        ("max_parameters", limits.max_parameters, winner.parameters),
+        ("max_macs", limits.max_macs, winner.network.macs),
+    )
+    for key, limit, size in sizes:
+        if limit is not None and size > limit:
+            raise SearchFailedError(
+                f"search.{key}: no network within {limit:,} came out, the best has {size:,}"
+            )
+
+
+def reason_of(outcome: Outcome) -> str:
+    """Why a job failed."""
+    return outcome.failure.reason if outcome.failure else "no outcome"
