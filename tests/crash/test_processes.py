@@ -141,7 +141,7 @@ def test_workers_end_with_their_parent(spec: Path, tmp_path: Path) -> None:
     time.sleep(0.5)
     process.process.kill()
     process.process.join()
-    wait_until(lambda: not processes_with(token), seconds=10)
+    wait_until(lambda: not processes_with(token), seconds=30)
 
 
 def remember(token: str) -> None:
