@@ -12,15 +12,13 @@ size from scratch for thirty. SGD .005 on batches of 16, the same batches for al
 
 import argparse
 import json
-import platform
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from operator_damage import measure_removal
 from operator_growth import measure_growth
 from operator_setting import Setting
+from origin import origin
 from threadpoolctl import threadpool_limits
 
 SEEDS, LONG_SEEDS = (6, 63, 97), (6, 63, 72, 77, 97)
@@ -49,9 +47,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     retraining = (0, 25, 250, 2500) if options.long else (0, 25, 250)
     epochs = 50 if options.long else 20
     return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "versions": {name: _version(name) for name in PACKAGES},
-        "python": platform.python_version(),
+        **origin(PACKAGES),
         "data": {"source": options.data.rpartition("/")[2], "train": len(setting.splits.train)},
         "seeds": list(seeds),
         "removal": measure_removal(setting, epochs, seeds, retraining),
@@ -118,13 +114,6 @@ def _growth_table(growth: list[dict[str, Any]]) -> list[str]:
 
 def _spread(values: dict[str, Any]) -> str:
     return f"{values['mean']:.2f} ± {values['std']:.2f}"
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 if __name__ == "__main__":

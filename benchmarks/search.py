@@ -12,13 +12,11 @@ and large, three seeds. --only NAME leaves out other contenders, --only price me
 
 import argparse
 import json
-import platform
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from origin import origin
 from search_report import report
 from threadpoolctl import threadpool_limits
 
@@ -26,6 +24,8 @@ import nas_surgery as ns
 from nas_surgery.data import Dataset, load_dataset
 from nas_surgery.plugins import default_registry
 from nas_surgery.preparation import prepare
+from nas_surgery.search import DefaultStrategy
+from nas_surgery.search.jobs import PASSES
 
 STARTS = {"small": [10], "medium": [10, 10, 10], "large": [300, 100, 100]}
 SEEDS = (6, 63, 97)
@@ -73,7 +73,7 @@ class Bench:
             "test": found["accuracy"]["test"],
             "validation_loss": found["loss"]["validation"],
             "cost": found["cost"]["relative"],
-            "macs": round(found["cost"]["relative"] * 3 * network.macs * samples * epochs),
+            "macs": round(found["cost"]["relative"] * PASSES * network.macs * samples * epochs),
             "seconds": found["cost"]["seconds"],
         }
 
@@ -84,7 +84,7 @@ class Bench:
     def whole_budget(self) -> Row:
         """As many epochs of the start topology as the default run's training would have paid for."""
         made = self.prepared()
-        epoch = 3 * made.network.macs * len(made.splits.train)
+        epoch = PASSES * made.network.macs * len(made.splits.train)
         epochs = max(1, self.default["macs"] // epoch)
         return {**self.run("train", epochs=epochs, checkpoints=20), "epochs": epochs}
 
@@ -147,9 +147,7 @@ def measure(options: argparse.Namespace) -> Row:
 
 def heading(source: str) -> Row:
     return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "versions": {name: _version(name) for name in PACKAGES},
-        "python": platform.python_version(),
+        **origin(PACKAGES),
         "data": source.rpartition("/")[2],
         "epochs": EPOCHS,
     }
@@ -165,7 +163,7 @@ def contest(bench: Bench, wanted: list[str]) -> Iterator[Row]:
 def prices(bench: Bench) -> Iterator[Row]:
     """The default strategy at each price; the default price is not run twice."""
     for price in PRICES:
-        known = price == 0.01 and bench.default
+        known = price == DefaultStrategy().price and bench.default
         yield {"price": price, **(bench.default if known else bench.run("default", price=price))}
 
 
@@ -180,13 +178,6 @@ def keep(results: Row, key: str, row: Row, path: Path | None) -> None:
     )
     if path is not None:
         path.write_text(json.dumps(results, indent=1) + "\n")
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import optuna
 
 from nas_surgery import Network
 from nas_surgery.preparation import Preparation
+from nas_surgery.search.jobs import PASSES
 from nas_surgery.training import Samples, TrainState, apply_prefix, evaluate
 
 LAYERS, UNITS = (1, 3), (4, 512)
@@ -39,7 +40,7 @@ class Trials:
         depth = trial.suggest_int("layers", *LAYERS)
         hidden = [trial.suggest_int(f"units {i}", *UNITS, log=True) for i in range(depth)]
         state, epoch, found = TrainState(self._network(hidden)), 0, 0.0
-        cost = 3 * state.network.macs * len(self.made.splits.train)
+        cost = PASSES * state.network.macs * len(self.made.splits.train)
         pruned = False
         while epoch < self.made.spec.search.max_epochs and not pruned:
             if self.spent + cost > self.budget:

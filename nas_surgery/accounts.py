@@ -115,13 +115,13 @@ def cost_account(made: Preparation, cost: Cost, network: Network, seconds: float
     relative: training MACs of the whole search ÷ MACs of training the final network for `max_epochs`.
     """
     samples = len(made.splits.train)
-    reference = 3 * network.macs * samples * made.spec.search.max_epochs
+    reference = Cost.of_training(samples * made.spec.search.max_epochs, network.macs)
     return {
         "samples": cost.training_samples,
         "macs": cost.macs,
         "seconds": round(seconds, 3),
         "epoch_equivalents": cost.training_samples / samples,
-        "relative": cost.training_macs / reference,
+        "relative": cost.training_macs / reference.training_macs,
     }
 
 

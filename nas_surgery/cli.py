@@ -234,7 +234,9 @@ def _new_directory(spec: Path) -> Path:
 
 
 def _report(summary: dict[str, Any], directory: Path) -> str:
-    metric = {"accuracy": "accuracy", "r2": "R²"}[summary["metric"]]
+    from nas_surgery.run_report import metric_name
+
+    metric = metric_name(summary)
     lines = [
         _line("winner", summary["hidden"]["end"], summary["parameters"]["end"], summary, metric),
         f"cost      {summary['cost']['epoch_equivalents']:.0f} epochs in {summary['cost']['seconds']:.1f} s,"
@@ -257,7 +259,7 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
 def _line(
     name: str, hidden: list[int], parameters: int, figures: dict[str, Any], metric: str
 ) -> str:
-    accuracy = figures["accuracy"]
-    shown = [f"{part} {value:.4f}" for part, value in accuracy.items() if value is not None]
+    from nas_surgery.run_report import accuracies
+
     widths = "-".join(map(str, hidden)) or "no hidden layer"
-    return f"{name:<9} {widths}, {parameters:,} parameters, {metric}: {', '.join(shown) or 'none'}"
+    return f"{name:<9} {widths}, {parameters:,} parameters, {accuracies(figures, metric)}"

@@ -84,7 +84,7 @@ def write_atomically(path: Path, content: bytes, synced: bool = True) -> None:
                 raise
         failpoint("file.renamed")
         if synced:
-            sync_folder(path.parent)
+            sync(path.parent)
     except OSError as error:
         raise NasSurgeryError(f"{path}: cannot be written: {error.strerror or error}") from None
 
@@ -101,9 +101,9 @@ def remove_temporaries(folder: Path) -> None:
         file.unlink()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make sure that the names in a folder are on the disk itself."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -11,10 +11,9 @@ from nas_surgery.lookup import operation as find_operation
 from nas_surgery.network import Network
 from nas_surgery.operations import Context, Operation
 from nas_surgery.plugins import default_registry
+from nas_surgery.search.workbench import PROBE_SAMPLES
 from nas_surgery.spec import parse_value
 from nas_surgery.splits import SplitPlan, split
-
-PROBE_SAMPLES = 1024
 
 
 def operate_on(

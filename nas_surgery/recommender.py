@@ -62,6 +62,16 @@ class Limits:
     max_macs: int | None = None
     exclude: tuple[int, ...] = ()
 
+    def excess(self, network: Network) -> list[tuple[str, int, int]]:
+        """Each limit on size that the network is beyond: its key, the size, and the limit."""
+        sizes = (
+            ("max_parameters", network.parameter_count, self.max_parameters),
+            ("max_macs", network.macs, self.max_macs),
+        )
+        return [
+            (key, size, limit) for key, size, limit in sizes if limit is not None and size > limit
+        ]
+
 
 @attrs.frozen
 class Recommender:

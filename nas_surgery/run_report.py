@@ -19,15 +19,24 @@ def run_report(directory: Path) -> str:
         raise RunError(f"{file}: not a summary of a run: {error}") from None
 
 
+def metric_name(summary: dict[str, Any]) -> str:
+    """What stands under `accuracy`."""
+    return {"accuracy": "accuracy", "r2": "R²"}[summary["metric"]]
+
+
+def accuracies(figures: dict[str, Any], metric: str) -> str:
+    """The figures of each part that was read."""
+    parts = figures["accuracy"].items()
+    shown = [f"{part} {value:.4f}" for part, value in parts if value is not None]
+    return f"{metric}: {', '.join(shown) or 'none'}"
+
+
 def _ending(summary: dict[str, Any]) -> list[str]:
-    cost, metric = summary["cost"], summary["metric"]
-    accuracy = ", ".join(
-        f"{part} {value:.4f}" for part, value in summary["accuracy"].items() if value is not None
-    )
+    cost = summary["cost"]
     return [
         f"Run: strategy {summary['strategy']} on {summary['data']['source']}, seed {summary['seed']},"
         f" {summary['backend']}; stopped: {summary['stopped']}",
-        f"  winner {metric}: {accuracy}; validation loss {summary['loss']['validation']:.4f}",
+        f"  winner {accuracies(summary, metric_name(summary))}; validation loss {summary['loss']['validation']:.4f}",
         f"  cost: {cost['relative']:.2f} × training the final network, {cost['seconds']:.1f} s",
     ]
 
@@ -36,7 +45,7 @@ def _front(summary: dict[str, Any], directory: Path) -> list[str]:
     """Smaller networks are often ancestors that were trained for a short time: the loss tells."""
     lines = [
         f"Front of all trained networks (nas-surgery export {directory} --parameters N -o FILE)",
-        f"  {'parameters':>12}  {'validation loss':>15}  {summary['metric']:>8}",
+        f"  {'parameters':>12}  {'validation loss':>15}  {metric_name(summary):>8}",
     ]
     return lines + [
         f"  {point['parameters']:>12,}  {point['loss']:>15.4f}  {point['accuracy']:>8.4f}"

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import attrs
 
+from nas_surgery.search.jobs import PASSES
 from nas_surgery.search.strategy import Setting
 
-PASSES = 3  # forward passes that one training sample costs: one forwards, and two backwards
 SPARE = (
     1.25  # a budget below this much of the winner's training shortens it, to leave room for races
 )

@@ -60,15 +60,10 @@ def check_winner(winner: Outcome, limits: Limits) -> None:
         reason = reason_of(winner)
         advice = "; a lower training.learning_rate may help" if DIVERGED in reason else ""
         raise SearchFailedError(f"no valid network came out of the run: {reason}{advice}")
-    sizes = (
-        ("max_parameters", limits.max_parameters, winner.parameters),
-        ("max_macs", limits.max_macs, winner.network.macs),
-    )
-    for key, limit, size in sizes:
-        if limit is not None and size > limit:
-            raise SearchFailedError(
-                f"search.{key}: no network within {limit:,} came out, the best has {size:,}"
-            )
+    for key, size, limit in limits.excess(winner.network):
+        raise SearchFailedError(
+            f"search.{key}: no network within {limit:,} came out, the best has {size:,}"
+        )
 
 
 def reason_of(outcome: Outcome) -> str:

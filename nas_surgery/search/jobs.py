@@ -14,6 +14,8 @@ from nas_surgery.training import TrainState
 
 Operations = Mapping[str, type[Operation]]
 
+PASSES = 3  # forward passes that one training sample costs: one forwards, and two backwards
+
 
 @attrs.frozen
 class Job:
@@ -71,7 +73,7 @@ class Cost:
     @classmethod
     def of_training(cls, samples: int, macs: int) -> "Cost":
         """What it costs to train on so many samples a network of so many forward macs."""
-        return cls(samples, 3 * macs * samples)
+        return cls(samples, PASSES * macs * samples)
 
     def __add__(self, other: "Cost") -> "Cost":
         pairs = zip(attrs.astuple(self), attrs.astuple(other), strict=True)

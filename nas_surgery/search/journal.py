@@ -15,7 +15,7 @@ from zlib import crc32
 
 from nas_surgery.errors import RunError
 from nas_surgery.failpoints import armed, failpoint
-from nas_surgery.files import TEMPORARY, sync_folder, unused
+from nas_surgery.files import TEMPORARY, sync, unused
 
 
 class JournalMismatchError(RunError):
@@ -115,7 +115,7 @@ class Journal:
         self.sync()
         copyfile(self._path, unused(self._path, "before-changes"))
         self._copy.replace(self._path)
-        sync_folder(self._path.parent)
+        sync(self._path.parent)
         self._copy = None
 
     def forget_failures(self) -> None:

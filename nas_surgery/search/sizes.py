@@ -70,8 +70,7 @@ def scaled(network: Network, groups: Sequence[Group], factor: float) -> dict[int
 
 def within(network: Network, limits: Limits) -> bool:
     """Whether a network keeps to the limits on its size."""
-    small = limits.max_parameters is None or network.parameter_count <= limits.max_parameters
-    return small and (limits.max_macs is None or network.macs <= limits.max_macs)
+    return not limits.excess(network)
 
 
 def largest_factor(

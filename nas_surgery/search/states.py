@@ -10,7 +10,7 @@ from safetensors.numpy import load, save
 
 from nas_surgery.errors import ModelFileError
 from nas_surgery.failpoints import failpoint
-from nas_surgery.files import write_atomically
+from nas_surgery.files import sync, write_atomically
 from nas_surgery.network import Array, own
 from nas_surgery.network.storage import from_structure, named_arrays, structure
 from nas_surgery.training import Slots, TrainState
@@ -118,10 +118,15 @@ class StateStore:
         files = {file for file in map(self._file, wanted) if file is not None}
         for job in wanted & self._memory.keys():
             file = self._file(job)
-            if file is not None and (job in self._hasty or not file.exists()):
+            if file is None or (file.exists() and job not in self._hasty):
+                continue
+            if file.exists():
+                sync(file)
+                sync(file.parent)
+            else:
                 write_atomically(file, state_to_bytes(self._memory[job]))
-                self._hasty.discard(job)
-                failpoint("weights.kept")
+            self._hasty.discard(job)
+            failpoint("weights.kept")
         for job in self._memory.keys() - wanted:
             del self._memory[job]
         if self._folder is not None:

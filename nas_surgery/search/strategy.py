@@ -66,13 +66,8 @@ def candidate_score(setting: Setting, candidate: Outcome, parent: Outcome) -> fl
 
 def refuse_beyond(limits: Limits, network: Network, what: str) -> None:
     """SpecError if a network is larger than the limits allow. what: "the start network has", say."""
-    sizes = (
-        ("max_parameters", limits.max_parameters, network.parameter_count),
-        ("max_macs", limits.max_macs, network.macs),
-    )
-    for key, limit, size in sizes:
-        if limit is not None and size > limit:
-            raise SpecError(f"search.{key}: {what} {size:,}, more than {limit:,}")
+    for key, size, limit in limits.excess(network):
+        raise SpecError(f"search.{key}: {what} {size:,}, more than {limit:,}")
 
 
 @attrs.frozen

@@ -1,7 +1,7 @@
 """Training without surgery in the default strategy: the beginning, what lies between races, the end."""
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas_surgery.search.course import Course, Head, Steps
 from nas_surgery.search.jobs import Outcome, Round
@@ -46,7 +46,7 @@ def train(course: Course, steps: int, settings: "DefaultStrategy") -> Arrived:
     for attempt in range(1 + settings.retries):
         if course.step >= end or course.finished:
             break
-        head = yield from _stretch(course, end - course.step, {"event": "training", "try": attempt})
+        head = yield from _stretch(course, end - course.step, attempt)
         if head is None:
             course.slow_down()
         elif course.go_on_with(head):
@@ -86,13 +86,12 @@ def _end(course: Course, settings: "DefaultStrategy", steps: int) -> Steps:
         course.go_on_with(min(found, key=lambda head: course.value(head.outcome)))
 
 
-def _stretch(course: Course, steps: int, decision: dict[str, Any]) -> Found:
-    """What comes of training on, or None if nothing valid does; as it is if there is nothing to train."""
+def _stretch(course: Course, steps: int, attempt: int) -> Found:
+    """What comes of training on, or None if nothing valid does; as it is if the budget has no room."""
     place = course.place
-    left = min(steps, course.total - course.step)
-    affordable = course.budget.steps(course.spent, place.macs, left)
+    affordable = course.budget.steps(course.spent, place.macs, steps)
     if affordable < 1:
         return place
     job = course.job(place.outcome.job, affordable, "branch")
-    (outcome,) = yield from course.ask([job], decision)
+    (outcome,) = yield from course.ask([job], {"event": "training", "try": attempt})
     return course.heir(place, outcome)

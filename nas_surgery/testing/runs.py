@@ -9,7 +9,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from io import StringIO
 from multiprocessing import get_context
@@ -71,6 +71,11 @@ class CommandProcess:
 def finish(arguments: list[str], **options: Any) -> Ended:
     """Run a command to its end."""
     return CommandProcess(arguments, **options).wait()
+
+
+def sets(settings: Iterable[str]) -> list[str]:
+    """Options of the command line that override keys of the spec."""
+    return [word for setting in settings for word in ("--set", setting)]
 
 
 def next_command(spec: Path, directory: Path) -> list[str]:

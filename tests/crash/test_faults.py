@@ -21,6 +21,7 @@ from nas_surgery.testing.runs import (
     limit_file_size,
     next_command,
     same_results,
+    sets,
     wait_until,
 )
 
@@ -233,10 +234,7 @@ def test_a_signal_saves_the_best_and_says_how_to_go_on(
     )
     journal = directory / "journal.jsonl"
     wait_until(lambda: journal.exists() and journal.read_text().count('"outcome"') > 3)
-    assert process.process.pid is not None
-    os.kill(process.process.pid, number)
-    ended = process.wait()
-    assert ended.code == 128 + number, ended.error
+    ended = stopped_by(number, process)
     assert f"nas-surgery resume {directory}" in ended.error
     assert (directory / "winner.onnx").is_file()
     assert json.loads((directory / "summary.json").read_text())["stopped"] == number.name
@@ -251,10 +249,7 @@ def test_a_signal_during_the_baseline_keeps_the_winner(spec: Path, tmp_path: Pat
     process = CommandProcess(["run", str(spec), "--out", str(directory), *sets(settings)])
     events = directory / "events.jsonl"
     wait_until(lambda: events.exists() and '"purpose": "baseline"' in events.read_text())
-    assert process.process.pid is not None
-    os.kill(process.process.pid, signal.SIGINT)
-    ended = process.wait()
-    assert ended.code == 130, ended.error
+    ended = stopped_by(signal.SIGINT, process)
     assert "the best network so far is saved" in ended.error
     assert f"nas-surgery resume {directory}" in ended.error
     summary = json.loads((directory / "summary.json").read_text())
@@ -271,17 +266,18 @@ def test_a_signal_before_any_network_is_no_failure_of_the_search(
     process = CommandProcess(["run", str(spec), "--out", str(directory), *sets(settings)])
     events = directory / "events.jsonl"
     wait_until(lambda: events.exists() and "job_started" in events.read_text())
-    assert process.process.pid is not None
-    os.kill(process.process.pid, signal.SIGINT)
-    ended = process.wait()
-    assert ended.code == 130, ended.error
+    ended = stopped_by(signal.SIGINT, process)
     assert "stopped by SIGINT before a network was saved" in ended.error
     assert f"nas-surgery resume {directory}" in ended.error
 
 
-def sets(settings: list[str]) -> list[str]:
-    """Options for the command line."""
-    return [word for setting in settings for word in ("--set", setting)]
+def stopped_by(number: signal.Signals, process: CommandProcess) -> Ended:
+    """How a process ends that gets a signal: with the signal's exit code."""
+    assert process.process.pid is not None
+    os.kill(process.process.pid, number)
+    ended = process.wait()
+    assert ended.code == 128 + number, ended.error
+    return ended
 
 
 def test_a_budget_ends_with_the_best_so_far(spec: Path, tmp_path: Path) -> None:

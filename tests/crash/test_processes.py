@@ -16,7 +16,7 @@ import pytest
 import nas_surgery as ns
 from nas_surgery.search.jobs import Job
 from nas_surgery.search.processes import ProcessExecutor
-from nas_surgery.testing.runs import CommandProcess, finish, same_results, wait_until
+from nas_surgery.testing.runs import CommandProcess, finish, same_results, sets, wait_until
 
 POOL = ["--set", "run.executor=processes", "--set", "run.workers=2"]
 
@@ -195,7 +195,7 @@ def test_candidates_that_attack_their_worker_fail_alone(spec: Path, tmp_path: Pa
         "run.job_seconds=3",
         "run.baseline=false",
     ]
-    arguments = [word for setting in settings for word in ("--set", setting)]
+    arguments = sets(settings)
     done = finish(["run", str(spec), "--out", str(directory), *POOL, *arguments])
     assert done.code == 0, done.error
     reasons = {
