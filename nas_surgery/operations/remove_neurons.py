@@ -18,8 +18,8 @@ from nas_surgery.surgery import (
     WidthMap,
     change_width,
     fitted_promise,
-    group_activation,
     group_activations,
+    group_functions,
     incoming_norms,
     retain,
     selection,
@@ -107,7 +107,7 @@ def _may_give_a_bias(network: Network, group: Group) -> bool:
 
 def _by_weights(network: Network, group: Group) -> str:
     """The method that needs no probe: a projection is only at home where no activation stands between."""
-    return "svd" if group_activation(network, group) == "linear" else "magnitude"
+    return "magnitude" if group_functions(network, group) else "svd"
 
 
 def _retained(network: Network, group: Group, keep: int, probe: Array) -> Surgery:

@@ -6,7 +6,7 @@ from nas_surgery.surgery.copies import clone_map, split_map
 from nas_surgery.surgery.depth import (
     exact_activation,
     factor_layer,
-    group_activation,
+    group_functions,
     insert_identity,
     merge_into_reader,
 )
@@ -64,7 +64,7 @@ __all__ = [
     "fitted_promise",
     "fold_centring",
     "gradient_map",
-    "group_activation",
+    "group_functions",
     "group_activations",
     "incoming_norms",
     "insert_identity",

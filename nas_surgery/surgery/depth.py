@@ -1,6 +1,6 @@
 """Depth surgery: insert an identity, merge a linear layer into its reader, factor one layer in two."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -21,16 +21,15 @@ from nas_surgery.surgery.result import Surgery
 from nas_surgery.surgery.width import read
 
 
-def group_activation(network: Network, group: Group) -> str:
-    """Name of the activation between the writers and the readers; "linear" if there is none."""
-    layers = (network.layers[address] for address in group.passers)
-    return next((a.function for a in layers if isinstance(a, Activation)), "linear")
+def group_functions(network: Network, group: Group) -> tuple[str, ...]:
+    """Names of all activations between the writers and the readers in their order, without linear ones."""
+    return _functions(network, group.passers)
 
 
 def exact_activation(network: Network, group: Group) -> str:
-    """The group's own activation where an identity layer with it is exact, else "linear"."""
-    own_function = group_activation(network, group)
-    return own_function if ACTIVATIONS[own_function].idempotent else "linear"
+    """The activation that an identity layer behind the group may have and be exact."""
+    around = _around_identity(network, group)
+    return next((name for name in around if ACTIVATIONS[name].idempotent), "linear")
 
 
 def insert_identity(network: Network, group: Group, function: str) -> Surgery:
@@ -40,7 +39,7 @@ def insert_identity(network: Network, group: Group, function: str) -> Surgery:
     added: list[Layer] = [Dense(kernel, np.zeros(group.size, network.dtype))]
     added += [Activation(function)] if function != "linear" else []
     edited = network.replace({behind: (network.layers[behind], *added)})
-    promise = _identity_promise(group_activation(network, group), function)
+    promise = _identity_promise(_around_identity(network, group), function)
     return Surgery(edited, promise, 0.0 if promise.exact else None)
 
 
@@ -53,7 +52,7 @@ def merge_into_reader(network: Network, group: Group) -> Surgery:
         reader.address: read(network.layers[reader.address], decode, offset, reader.positions)
         for reader in group.readers
     }
-    return bypass(network, group, readers, _merge_promise(group_activation(network, group)))
+    return bypass(network, group, readers, _merge_promise(group_functions(network, group)))
 
 
 def bypass(
@@ -82,25 +81,42 @@ def factor_layer(network: Network, address: int, rank: int) -> Surgery:
 
 
 def _last_elementwise(network: Network, group: Group) -> int:
-    """The group's activation, or its writer where a Flatten comes first: the channels are last until then."""
+    """The last activation before a Flatten, or the writer: the channels are last until then."""
+    last = group.writers[-1]
     for address in group.passers:
         layer = network.layers[address]
-        if isinstance(layer, Activation):
-            return address
         if isinstance(layer, Flatten):
             break
-    return group.writers[-1]
+        if isinstance(layer, Activation):
+            last = address
+    return last
 
 
-def _identity_promise(before: str, inserted: str) -> Promise:
+def _functions(network: Network, addresses: Iterable[int]) -> tuple[str, ...]:
+    layers = (network.layers[address] for address in addresses)
+    names = (layer.function for layer in layers if isinstance(layer, Activation))
+    return tuple(name for name in names if name != "linear")
+
+
+def _around_identity(network: Network, group: Group) -> tuple[str, ...]:
+    """The functions next to where an identity is inserted, the one before it first; none is linear."""
+    behind = _last_elementwise(network, group)
+    before = _functions(network, (i for i in group.passers if i <= behind))
+    after = _functions(network, (i for i in group.passers if i > behind))
+    return before[-1:] + after[:1]
+
+
+def _identity_promise(around: tuple[str, ...], inserted: str) -> Promise:
     if inserted == "linear":
         return proved("the identity is linear")
-    if inserted == before and ACTIVATIONS[before].idempotent:
-        return proved(f"{before} is idempotent")
-    return approximate(f"{inserted} does not leave the outputs of {before} alone")
+    if inserted in around and ACTIVATIONS[inserted].idempotent:
+        return proved(f"{inserted} is idempotent")
+    neighbour = around[0] if around else "linear"
+    return approximate(f"{inserted} does not leave the outputs of {neighbour} alone")
 
 
-def _merge_promise(function: str) -> Promise:
-    if function == "linear":
+def _merge_promise(functions: tuple[str, ...]) -> Promise:
+    if not functions:
         return proved("no activation stands between")
-    return approximate(f"the {function} between is dropped")
+    are = "is" if len(functions) == 1 else "are"
+    return approximate(f"the {', '.join(functions)} between {are} dropped")

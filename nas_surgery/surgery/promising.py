@@ -3,7 +3,7 @@
 import numpy as np
 
 from nas_surgery.network import ACTIVATIONS, Array, Group, Network, linear_layer
-from nas_surgery.surgery.depth import group_activation
+from nas_surgery.surgery.depth import group_functions
 from nas_surgery.surgery.fresh import centred_units, doubled, pair_outgoing, pair_scale
 from nas_surgery.surgery.gradient import output_gradient
 from nas_surgery.surgery.probe import writer_inputs
@@ -73,7 +73,9 @@ def _outputs(network: Network, group: Group, pool: tuple[Fresh, ...], probe: Arr
     before: Array = np.zeros(1)
     for address, units in zip(group.writers, pool, strict=True):
         before = before + writer_inputs(network, address, probe) @ units.kernel + units.bias
-    return ACTIVATIONS[group_activation(network, group)].value(before)
+    for function in group_functions(network, group):
+        before = ACTIVATIONS[function].value(before)
+    return before
 
 
 def _gradient(network: Network, group: Group, probe: Array, labels: Array, loss: str) -> Array:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nas_surgery.network import Activation, Array, Group, Network, linear_layer
-from nas_surgery.surgery.depth import group_activation
+from nas_surgery.surgery.depth import group_functions
 
 CONSTANT = 1e-6  # spread of a unit's outputs ÷ their size, below which they count as constant
 NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "softplus")
@@ -25,7 +25,7 @@ def dead_units(network: Network, group: Group) -> Array:
     """
     kernels = [linear_layer(network.layers[address]).kernel for address in group.writers]
     dead = np.all([~kernel.any(axis=tuple(range(kernel.ndim - 1))) for kernel in kernels], axis=0)
-    if group_activation(network, group) == "relu":
+    if group_functions(network, group)[:1] == ("relu",):
         hidden = np.all([_never_positive(network, address) for address in group.writers], axis=0)
         dead = dead | hidden
     return np.flatnonzero(dead)

@@ -11,7 +11,7 @@ from nas_surgery.testing.networks import inputs, networks, seeds
 CENTRE = FoldInputCentring("centre")
 
 
-@given(networks(), seeds)
+@given(networks(bare_inputs=True), seeds)
 def test_centring_leaves_the_function_alone_and_centres_what_the_first_layer_reads(network, seed):
     """(x - m) W + (b + m W) = x W + b, on other inputs than the probe too, for every network."""
     probe = inputs(network, 50, seed) + 3.0
@@ -25,7 +25,7 @@ def test_centring_leaves_the_function_alone_and_centres_what_the_first_layer_rea
     assert np.allclose(surgery.network.forward(x), network.forward(x), rtol=0, atol=1e-10)
 
 
-@given(networks(), seeds)
+@given(networks(bare_inputs=True), seeds)
 def test_folding_undoes_centring(network, seed):
     """What "centre" adds, "fold" takes away: no mean is subtracted any more, the outputs stay."""
     centred = CENTRE(network, probe=inputs(network, 50, seed))

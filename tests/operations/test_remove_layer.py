@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nas_surgery.operations import RemoveLayer
+from nas_surgery.operations import Context, RemoveLayer
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import inputs
 
@@ -31,6 +31,19 @@ def test_dropping_an_activation_is_approximate():
     surgery = RemoveLayer(0, "product").apply(build(4, 5, "gelu", 3))
     assert not surgery.promise.exact
     assert surgery.promise.reason == "the gelu between is dropped"
+
+
+@pytest.mark.parametrize("items", [("linear", "relu"), ("relu", "linear"), ("linear", "relu", "tanh")])
+def test_no_activation_hides_behind_another(items):
+    """What stands between counts as a whole: the first being linear proves nothing."""
+    network = build(4, 5, *items, 3)
+    surgery = RemoveLayer(0, "product").apply(network)
+    assert not surgery.promise.exact
+    between = ", ".join(name for name in items if name != "linear")
+    assert surgery.promise.reason.startswith(f"the {between} between ")
+    x = inputs(network)
+    fitted = RemoveLayer(0).apply(network, Context(probe=x))
+    assert fitted.predicted > 0
 
 
 @pytest.mark.parametrize("hidden", [5, Unbiased(5)])

@@ -7,7 +7,7 @@ from nas_surgery.network import ACTIVATIONS, Dense, Dropout, Flatten
 from nas_surgery.surgery import (
     exact_activation,
     factor_layer,
-    group_activation,
+    group_functions,
     insert_identity,
     merge_into_reader,
     singular_components,
@@ -74,13 +74,38 @@ def test_the_default_activation_keeps_the_function(network, data):
 
 
 @pytest.mark.parametrize(
-    ("items", "function"),
-    [((4,), "linear"), ((4, "tanh"), "tanh"), ((4, Dropout(0.1), "relu"), "relu")],
+    ("items", "functions"),
+    [
+        ((4,), ()),
+        ((4, "tanh"), ("tanh",)),
+        ((4, Dropout(0.1), "relu"), ("relu",)),
+        ((4, "linear", "relu"), ("relu",)),
+        ((4, "tanh", Dropout(0.1), Flatten(), "gelu", "linear"), ("tanh", "gelu")),
+    ],
 )
-def test_the_activation_of_a_group_is_found(items, function):
-    """The first activation between writer and reader; linear where there is none."""
+def test_the_activations_of_a_group_are_found(items, functions):
+    """Every one between writer and reader counts, whatever stands before it; linear ones do nothing."""
     network = build(3, *items, 2)
-    assert group_activation(network, network.groups()[0]) == function
+    assert group_functions(network, network.groups()[0]) == functions
+
+
+@pytest.mark.parametrize(
+    ("items", "function", "exact"),
+    [
+        (("linear", "relu"), "relu", True),
+        (("relu", "linear"), "relu", True),
+        (("relu", "tanh"), "relu", False),
+        (("tanh", "relu6"), "relu6", True),
+        (("relu", "leaky_relu"), "relu", False),
+        (("tanh", Flatten(), "relu"), "relu", True),
+    ],
+)
+def test_an_identity_among_several_activations(items, function, exact):
+    """It stands behind the last one before a Flatten, and is exact with that one or the next."""
+    network = build(3, 4, *items, 2)
+    surgery = insert_identity(network, network.groups()[0], function)
+    assert surgery.promise.exact == exact
+    assert not exact or change(network, surgery) < 1e-14
 
 
 @given(networks(st.just("linear"), min_hidden=1), st.data())
