@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from nas_surgery.network.arrays import FLOATS, Array, Shape, own
+from nas_surgery.network.arrays import FLOATS, Array, Shape
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.groups import Group, channel_groups
 from nas_surgery.network.initializers import INITIALIZERS
@@ -157,7 +157,7 @@ class Network:
         changes: dict[int, dict[str, Array]] = {}
         for name, array in values.items():
             _, address, field = name.split(".")
-            changes.setdefault(int(address), {})[field] = own(array)
+            changes.setdefault(int(address), {})[field] = array
         layers = list(self.layers)
         for index, fields in changes.items():
             layers[index] = attrs.evolve(layers[index], **fields)  # type: ignore[misc]

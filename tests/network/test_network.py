@@ -166,6 +166,17 @@ def test_parameters_round_trip(network):
         assert new is old or old.trainable
 
 
+def test_with_parameters_leaves_the_callers_arrays_alone():
+    """They stay writable, and writing to them changes no network; what nobody can write to is shared."""
+    network, bias = build(4, 5, "relu", 3), np.ones(3)
+    changed = network.with_parameters({"layers.2.bias": bias})
+    assert bias.flags.writeable
+    bias[:] = 7
+    assert changed.layers[2].bias.tolist() == [1, 1, 1]
+    again = changed.with_parameters(network.parameters())
+    assert again.layers[0].kernel is network.layers[0].kernel
+
+
 def test_with_parameters_replaces_only_what_is_named():
     """The other layers are the same objects."""
     network = build(4, 5, "relu", 3)
