@@ -189,7 +189,7 @@ class Dropout(Layer):
 
 @attrs.frozen(eq=False)
 class Normalize(Layer):
-    """Frozen preprocessing, `(x - mean) / scale`; stands before every linear layer.
+    """Frozen preprocessing, `(x - mean) / scale`; stands before every linear layer and Dropout.
 
     mean, scale: scalars or arrays that broadcast to one sample; scale has no zeros.
     """

@@ -6,7 +6,7 @@ import numpy as np
 
 from nas_surgery.network.arrays import Shape
 from nas_surgery.network.errors import NetworkError
-from nas_surgery.network.layers import Dense, Layer, Normalize
+from nas_surgery.network.layers import Dense, Dropout, Layer, Normalize
 
 if TYPE_CHECKING:
     from nas_surgery.network.network import Network
@@ -74,7 +74,10 @@ def _check_one_dtype(layers: tuple[Layer, ...]) -> None:
 
 
 def _check_normalize_first(layers: tuple[Layer, ...]) -> None:
-    linear = next((i for i, layer in enumerate(layers) if isinstance(layer, Dense)), len(layers))
+    trained = (i for i, layer in enumerate(layers) if isinstance(layer, Dense | Dropout))
+    first = next(trained, len(layers))
     for address, layer in enumerate(layers):
-        if isinstance(layer, Normalize) and address > linear:
-            raise NetworkError(f"layer {address}: Normalize must stand before every linear layer")
+        if isinstance(layer, Normalize) and address > first:
+            raise NetworkError(
+                f"layer {address}: Normalize must stand before every linear layer and Dropout"
+            )

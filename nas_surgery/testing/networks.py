@@ -23,14 +23,21 @@ def _units(width: int, biased: bool) -> Item:
 
 
 @st.composite
+def elementwise(draw: st.DrawFn, activation: st.SearchStrategy[str] = activations) -> list[Item]:
+    """What may stand between linear layers: mostly one activation; none, or several with Dropout between."""
+    items: list[Item] = []
+    for _ in range(draw(st.sampled_from([1, 1, 1, 0, 2, 3]))):
+        items.append(draw(activation))
+        if not draw(st.integers(0, 4)):
+            rate = Dropout(draw(st.sampled_from([0.0, 0.25, 0.5])))
+            items.insert(draw(st.integers(0, len(items))), rate)
+    return items
+
+
+@st.composite
 def blocks(draw: st.DrawFn, activation: st.SearchStrategy[str] = activations) -> list[Item]:
-    """A linear layer, mostly with an activation and sometimes with Dropout behind it."""
-    block = [_units(draw(widths), draw(st.booleans()))]
-    if draw(st.integers(0, 4)):
-        block.append(draw(activation))
-    if not draw(st.integers(0, 4)):
-        block.append(Dropout(draw(st.sampled_from([0.0, 0.25, 0.5]))))
-    return block
+    """A linear layer, with or without bias, and what stands behind it."""
+    return [_units(draw(widths), draw(st.booleans())), *draw(elementwise(activation))]
 
 
 @st.composite
@@ -49,18 +56,25 @@ def networks(
     activation: st.SearchStrategy[str] = activations,
     min_hidden: int = 1,
     max_hidden: int = 3,
+    *,
+    bare_inputs: bool = False,
 ) -> Network:
     """A float64 network of float32 values: chains of linear layers with and without bias, on vectors,
-    or on the last axis of up to three before a Flatten, which may stand anywhere; Normalize, Dropout,
-    linear layers in a row.
+    or on the last axis of up to three before a Flatten; Normalize, linear layers in a row, and any
+    number of activations, Dropout and Flatten anywhere.
+
+    bare_inputs: nothing but Normalize and Flatten stands before the first linear layer.
     """
     shape = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))
     count = draw(st.integers(min_hidden, max_hidden))
-    body = [item for _ in range(count) for item in draw(blocks(activation))]
-    if len(shape) > 1 or not draw(st.integers(0, 4)):
+    rarely = st.integers(0, 4).map(lambda drawn: drawn == 4)
+    body = draw(elementwise(activation)) if draw(rarely) and not bare_inputs else []
+    body += [item for _ in range(count) for item in draw(blocks(activation))]
+    body.append(_units(draw(widths), draw(st.booleans())))
+    body += draw(elementwise(activation)) if draw(rarely) else []
+    for _ in range((len(shape) > 1) + draw(rarely)):
         body.insert(draw(st.integers(0, len(body))), Flatten())
-    last = _units(draw(widths), draw(st.booleans()))
-    return build(shape, *draw(normalizations(shape[-1])), *body, last, seed=draw(seeds))
+    return build(shape, *draw(normalizations(shape[-1])), *body, seed=draw(seeds))
 
 
 def inputs(network: Network, count: int = 40, seed: int = 0) -> Array:
