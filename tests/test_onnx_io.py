@@ -14,8 +14,8 @@ from nas_surgery.network import ACTIVATIONS, Activation, Dense, Dropout, Flatten
 from nas_surgery.onnx_io import (
     INPUT,
     OUTPUT,
-    TOLERANCE,
     check_onnx,
+    compare_onnx,
     export_onnx,
     onnx_function,
     read_metadata,
@@ -25,6 +25,7 @@ from nas_surgery.testing.networks import inputs, networks
 from nas_surgery.testing.oracles import scaled_error
 
 DTYPES = (np.float32, np.float64)
+TOLERANCE = 1e-5
 FLOAT32_ONLY = {"leaky_relu", "elu", "selu", "gelu", "softplus"}  # in onnxruntime
 NETWORK = build(3, 4, "relu6", 2, dtype=np.float32)
 
@@ -61,6 +62,7 @@ def test_every_network_means_the_same_under_onnxruntime(network, dtype):
     found = onnx_function(content)(x)
     assert scaled_error(found, network.forward(x)) <= TOLERANCE
     assert check_onnx(content, network, x) <= TOLERANCE
+    onnx.checker.check_model(onnx.load_model_from_string(content), full_check=True)
     assert export_onnx(network) == content
 
 
@@ -82,11 +84,15 @@ def test_what_is_exported_can_be_loaded(tmp_path_factory, network, narrow):
         [Dense(np.ones((3, 2))), Dropout(0.5)],
         [Normalize(1.0, 2.0), Dense(np.ones((3, 2))), Activation("linear")],
         [Flatten(), Dense(np.ones((3, 2)), np.ones(2)), Flatten()],
+        [Dropout(0.5), Dense(np.ones((3, 2)), np.ones(2)), Activation("linear")],
+        [Dropout(0.5), Dropout(0.5), Activation("linear"), Activation("linear"), Dense(np.eye(3)), Activation("linear")],
     ],
 )
 def test_the_last_layer_may_be_any(layers):
-    """The output has its name whatever writes it."""
+    """The output has its name whatever writes it, and no two nodes have one name."""
     network = Network((3,), layers)
+    names = [node.name for node in onnx.load_model_from_string(export_onnx(network)).graph.node]
+    assert len(set(names)) == len(names)
     x = np.arange(6.0).reshape(2, 3)
     assert np.allclose(onnx_function(export_onnx(network))(x), network.forward(x))
 
@@ -137,6 +143,31 @@ def test_a_wrong_export_is_noticed():
     broken = NETWORK.replace({2: (Dense(NETWORK.layers[2].kernel * np.nan),)})
     with pytest.raises(ModelFileError, match="differs from the network by nan"):
         check_onnx(export_onnx(broken), NETWORK, x)
+
+
+def offset_network(deviations):
+    """One that separates inputs that lie so many standard deviations from zero, and such inputs."""
+    generator = np.random.default_rng(0)
+    kernel = generator.normal(size=(800, 6)).astype(np.float32)
+    bias = (-deviations * kernel.sum(axis=0)).astype(np.float32)
+    network = Network((800,), [Dense(kernel, bias), Activation("relu"), Dense(kernel[:6, :3])])
+    return network, (deviations + generator.normal(size=(64, 800))).astype(np.float32)
+
+
+def test_inputs_far_from_zero_are_allowed_what_their_sums_lose():
+    """Large terms cancel: two float32 results differ by more than small ones would, and neither is wrong."""
+    network, x = offset_network(300)
+    agreement = compare_onnx(export_onnx(network), network, x)
+    assert not agreement.beyond
+    assert agreement.difference > TOLERANCE
+    assert agreement.rounding < 1
+
+
+def test_a_model_that_onnxruntime_refuses_is_an_error_of_ours():
+    """In one line."""
+    with pytest.raises(ModelFileError, match="onnxruntime does not run the exported model") as caught:
+        check_onnx(b"no model", NETWORK, inputs(NETWORK))
+    assert "\n" not in str(caught.value)
 
 
 def changed(change):
