@@ -49,7 +49,7 @@ def compare(network: Network, parts: Sequence[Part], run: Run, name: str) -> Non
 def answer(place: str, run: Run, x: Array) -> Array:
     """What a piece of a model makes of inputs; BackendError, which says where, if it fails."""
     try:
-        return np.asarray(run(x))
+        return np.asarray(run(x)).astype(np.float64)
     except Exception as error:  # a user's hooks fail in any way
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise BackendError(f"{place}: fails on inputs of shape {x.shape}: {reason}") from error
@@ -74,7 +74,9 @@ def _compare(place: str, part: Part, x: Array) -> None:
 def _forward(part: Part, x: Array) -> tuple[Array, Array]:
     """What the layers make of inputs in float64, and how far the part's arithmetic may be from it."""
     values = x.astype(np.float64)
-    errors: Array = part.unit * np.abs(values)  # of a cast, where it computes in less than its weights
+    errors: Array = part.unit * np.abs(
+        values
+    )  # of a cast, where it computes in less than its weights
     for layer in part.layers:
         wide = _wide(layer)
         errors = error_behind(wide, values, errors, part.unit)

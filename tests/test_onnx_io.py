@@ -85,7 +85,14 @@ def test_what_is_exported_can_be_loaded(tmp_path_factory, network, narrow):
         [Normalize(1.0, 2.0), Dense(np.ones((3, 2))), Activation("linear")],
         [Flatten(), Dense(np.ones((3, 2)), np.ones(2)), Flatten()],
         [Dropout(0.5), Dense(np.ones((3, 2)), np.ones(2)), Activation("linear")],
-        [Dropout(0.5), Dropout(0.5), Activation("linear"), Activation("linear"), Dense(np.eye(3)), Activation("linear")],
+        [
+            Dropout(0.5),
+            Dropout(0.5),
+            Activation("linear"),
+            Activation("linear"),
+            Dense(np.eye(3)),
+            Activation("linear"),
+        ],
     ],
 )
 def test_the_last_layer_may_be_any(layers):
@@ -165,7 +172,9 @@ def test_inputs_far_from_zero_are_allowed_what_their_sums_lose():
 
 def test_a_model_that_onnxruntime_refuses_is_an_error_of_ours():
     """In one line."""
-    with pytest.raises(ModelFileError, match="onnxruntime does not run the exported model") as caught:
+    with pytest.raises(
+        ModelFileError, match="onnxruntime does not run the exported model"
+    ) as caught:
         check_onnx(b"no model", NETWORK, inputs(NETWORK))
     assert "\n" not in str(caught.value)
 

@@ -14,7 +14,9 @@ from nas_surgery.network.layers import Activation, Dense, Layer, Normalize
 from nas_surgery.network.network import Network
 
 SLOPE = 1.8  # no activation is steeper: selu has 1.758 below zero
-FUNCTION = 16  # units roundoff of 1 + |x| that an activation may be off by, approximated as libraries do
+FUNCTION = (
+    16  # units roundoff of 1 + |x| that an activation may be off by, approximated as libraries do
+)
 
 
 def unit_roundoff(dtype: Any) -> float:

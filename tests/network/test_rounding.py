@@ -17,7 +17,9 @@ def test_float32_stays_within_the_bound(network):
     x, narrow = 5 * inputs(network), network.astype(np.float32)
     exact, bound = bounded_forward(narrow, x, FLOAT32)
     assert np.all(np.abs(narrow.forward(x) - exact) <= bound)
-    assert np.allclose(exact, network.forward(x.astype(np.float32).astype(np.float64)), rtol=0, atol=1e-12)
+    assert np.allclose(
+        exact, network.forward(x.astype(np.float32).astype(np.float64)), rtol=0, atol=1e-12
+    )
 
 
 def test_the_bound_of_one_layer_is_that_of_the_textbook():

@@ -33,7 +33,9 @@ def test_dropping_an_activation_is_approximate():
     assert surgery.promise.reason == "the gelu between is dropped"
 
 
-@pytest.mark.parametrize("items", [("linear", "relu"), ("relu", "linear"), ("linear", "relu", "tanh")])
+@pytest.mark.parametrize(
+    "items", [("linear", "relu"), ("relu", "linear"), ("linear", "relu", "tanh")]
+)
 def test_no_activation_hides_behind_another(items):
     """What stands between counts as a whole: the first being linear proves nothing."""
     network = build(4, 5, *items, 3)

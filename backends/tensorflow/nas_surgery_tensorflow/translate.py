@@ -9,9 +9,16 @@ import numpy as np
 
 import nas_surgery.network as ir
 from nas_surgery.errors import BackendError
+from nas_surgery.native_reading import Part, Run, compare
 from nas_surgery.network import Activation, Array, Dense, Dropout, Flatten, Layer, Network, Shape
 from nas_surgery.network.activations import LEAKY_SLOPE
+from nas_surgery.network.rounding import unit_roundoff
+from nas_surgery_tensorflow.devices import on
 
+HALF_PRECISION = {
+    "float16": 2.0**-11,
+    "bfloat16": 2.0**-8,
+}  # units roundoff of policies' arithmetic
 SMALLEST_SCALE = 1e-6  # Keras divides by 1e-7 at least
 
 FUNCTIONS = {
@@ -37,12 +44,26 @@ def to_native(network: Network) -> keras.Sequential:
 def from_native(model: Any, input_shape: int | Shape) -> Network:
     """The network that a Keras layer, or a chain of them, computes in inference.
 
-    A chain is a Sequential, or a functional model without branches. Raises BackendError for a layer
-    that the IR does not hold.
+    A chain is a Sequential, or a functional model without branches. Everything is compared once with
+    the model's own outputs. Raises BackendError for a layer that the IR does not hold, and where the
+    model computes anything else.
     """
     shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
     _build(model, shape)
-    return Network(shape, [layer for part in _chain(model) for layer in _layers(part)])
+    with on("cpu"):
+        parts = [part for part in map(_part, _chain(model)) if part.layers]
+        network = Network(shape, [layer for part in parts for layer in part.layers])
+        compare(network, parts, _runner(model), f"model {model.name!r}")
+    return network
+
+
+def _part(native: keras.Layer) -> Part:
+    unit = HALF_PRECISION.get(native.compute_dtype) or unit_roundoff(native.compute_dtype)
+    return Part(_named(native), tuple(_layers(native)), _runner(native), unit)
+
+
+def _runner(native: keras.Layer) -> Run:
+    return lambda x: _array(native(x, training=False))
 
 
 def _native(address: int, layer: Layer, shape: Shape, dtype: str) -> keras.Layer:
@@ -82,10 +103,28 @@ def _normalization(
 def _build(model: Any, shape: Shape) -> None:
     if not isinstance(model, keras.Layer):
         raise BackendError(f"a Keras model or layer is needed, got {type(model).__name__}")
+    if isinstance(model, keras.Model) and not isinstance(model, keras.Sequential | keras.Function):
+        raise BackendError(
+            f"model {model.name!r}: a subclassed model may do anything with its layers; a Sequential"
+            " or a functional model is needed"
+        )
     if not model.built:
+        _first_build(model, shape)
+    if isinstance(model, keras.Model):
+        wanted = [tuple(each.shape[1:]) for each in model.inputs]
+        if wanted != [shape]:
+            shown = ", ".join(map(str, wanted))
+            raise BackendError(f"the model takes inputs of shape {shown}, not {shape}")
+
+
+def _first_build(model: keras.Layer, shape: Shape) -> None:
+    try:
         model.build((None, *shape))
-    if isinstance(model, keras.Model) and model.input_shape[1:] != shape:
-        raise BackendError(f"the model takes inputs of shape {model.input_shape[1:]}, not {shape}")
+    except Exception as error:  # a user's layers fail in any way
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BackendError(
+            f"{_named(model)}: cannot be built for inputs of shape {shape}: {reason}"
+        ) from error
 
 
 def _chain(model: keras.Layer) -> Iterator[keras.Layer]:
@@ -120,7 +159,9 @@ def _layers(native: keras.Layer) -> list[Layer]:
 
 
 def _read_dense(native: keras.layers.Dense) -> list[Layer]:
-    layer = Dense(*(_weights(native, array) for array in native.get_weights()))
+    # as the call takes them: with LoRA the kernel is more than one variable
+    arrays = [native.kernel] if native.bias is None else [native.kernel, native.bias]
+    layer = Dense(*(_weights(native, _array(array)) for array in arrays))
     if native.activation is keras.activations.linear:
         return [layer]
     return [layer, *_read_activation(native)]
@@ -214,6 +255,10 @@ def _weights(native: keras.Layer, array: Array) -> Array:
             f"{_named(native)}: weights must be float32 or float64, got {array.dtype}"
         )
     return array
+
+
+def _array(value: Any) -> Array:
+    return np.asarray(keras.ops.convert_to_tensor(value))
 
 
 def _named(native: keras.Layer) -> str:

@@ -31,6 +31,8 @@ def is_normalize(module: Any) -> bool:
     """Whether a module is what `normalize_module` makes; the values of its buffers do not matter."""
     if not isinstance(module, fx.GraphModule):
         return False
-    names = [(node.op, getattr(node.target, "__name__", node.target)) for node in module.graph.nodes]
+    names = [
+        (node.op, getattr(node.target, "__name__", node.target)) for node in module.graph.nodes
+    ]
     steps = [step for f, name in STEPS for step in (("get_attr", name), ("call_function", f))]
     return names == [("placeholder", "x"), *steps, ("output", "output")]

@@ -92,7 +92,9 @@ def test_hooks_that_change_what_is_computed_are_refused(place, kind):
 def test_a_global_hook_that_changes_something_is_refused():
     """The first module that differs is named."""
     register = nn.modules.module.register_module_forward_hook
-    handle = register(lambda module, args, output: output + 1 if isinstance(module, nn.ReLU) else None)
+    handle = register(
+        lambda module, args, output: output + 1 if isinstance(module, nn.ReLU) else None
+    )
     try:
         with pytest.raises(BackendError, match=r"model\[1\]: computes something else"):
             BACKEND.from_native(chain(), 4)
