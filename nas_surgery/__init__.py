@@ -4,9 +4,11 @@ After *Neural network surgery: Combining training with topology optimization* (S
 Linka, Cyron; Neural Networks 144, 2021).
 """
 
+import logging
+
 from nas_surgery.backends import Backend
 from nas_surgery.data import Dataset
-from nas_surgery.errors import NasSurgeryError
+from nas_surgery.errors import NasSurgeryError, StopRun
 from nas_surgery.files import load, save
 from nas_surgery.hookspecs import hookimpl
 from nas_surgery.lookup import backend, backends, operation, score
@@ -22,11 +24,14 @@ from nas_surgery.network import (
 from nas_surgery.operations import Context, Operation, Proposal
 from nas_surgery.result import ParetoPoint, Result
 from nas_surgery.runner import resume, run
+from nas_surgery.search.interrupts import InterruptedRunError
 from nas_surgery.spec import Spec
 from nas_surgery.surgery import Surgery
 from nas_surgery.training import Samples, TrainingPlan, TrainState
 
 __version__ = "0.1.0"
+
+logging.getLogger("nas_surgery").addHandler(logging.NullHandler())
 
 __all__ = [
     "Activation",
@@ -36,6 +41,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "InterruptedRunError",
     "Layer",
     "NasSurgeryError",
     "Network",
@@ -46,6 +52,7 @@ __all__ = [
     "Result",
     "Samples",
     "Spec",
+    "StopRun",
     "Surgery",
     "TrainState",
     "TrainingPlan",

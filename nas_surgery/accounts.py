@@ -1,6 +1,6 @@
 """What is told about a run: the journal's header, `summary.json`, and the metadata of the ONNX file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from platform import python_version
 from typing import Any
@@ -64,6 +64,7 @@ def figures(
         "accuracy": {"validation": outcome.accuracy, "test": accuracy},
         "loss": {"validation": outcome.loss},
         "parameters": network.parameter_count,
+        "macs": network.macs,
         "hidden": list(network.hidden),
     }
 
@@ -74,6 +75,7 @@ def summary(
     winner: dict[str, Any],
     baseline: dict[str, Any] | None,
     seconds: float,
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What `summary.json` holds. winner, baseline: their `figures`."""
     spec, start = made.spec, made.network
@@ -89,6 +91,7 @@ def summary(
         "classes": list(made.splits.class_names),
         "hidden": {"start": list(start.hidden), "end": winner["hidden"]},
         "parameters": {"start": start.parameter_count, "end": winner["parameters"]},
+        "macs": {"start": start.macs, "end": winner["macs"]},
         "accuracy": winner["accuracy"],
         "loss": winner["loss"],
         "baseline": baseline,
@@ -96,8 +99,15 @@ def summary(
         "operations": list(found.operations),
         "parents": list(found.lineage),
         "stopped": found.stopped,
+        "warnings": list(warnings),
         "pareto": [
-            {"job": o.job, "parameters": o.parameters, "loss": o.loss, "accuracy": o.accuracy}
+            {
+                "job": o.job,
+                "parameters": o.parameters,
+                "epochs": made.epochs_of(o),
+                "loss": o.loss,
+                "accuracy": o.accuracy,
+            }
             for o, _ in found.front
         ],
         "versions": versions(made),

@@ -1,6 +1,11 @@
-"""The errors of the package, in one place. All derive from `NasSurgeryError`."""
+"""The errors of the package, in one place. All derive from `NasSurgeryError`, but for `StopRun`, which is none."""
 
-from nas_surgery.network.errors import ModelFileError, NasSurgeryError, NetworkError
+from nas_surgery.network.errors import (
+    ArgumentError,
+    ModelFileError,
+    NasSurgeryError,
+    NetworkError,
+)
 
 
 class OperationError(NasSurgeryError):
@@ -41,7 +46,13 @@ class SearchFailedError(RunError):
     exit_code = 1
 
 
+class StopRun(Exception):  # noqa: N818 (a wish, no error)
+    """Raised by an observer, or by a plugin's `nas_surgery_on_event`: the run ends in order behind the job
+    that goes on, with the best network so far, and as soon as there is one."""
+
+
 __all__ = [
+    "ArgumentError",
     "BackendError",
     "DataError",
     "DataFileError",
@@ -54,4 +65,5 @@ __all__ = [
     "SearchFailedError",
     "SpecError",
     "SpecFileError",
+    "StopRun",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from nas_surgery.errors import ModelFileError, NasSurgeryError
 from nas_surgery.failpoints import failpoint
-from nas_surgery.network import Network
+from nas_surgery.network import Network, as_mapping, as_path, expect_network
 from nas_surgery.network.storage import load_safetensors, to_bytes
 
 TEMPORARY = ".nas-surgery-"
@@ -22,11 +22,12 @@ def save(network: Network, path: str | Path, metadata: Mapping[str, Any] | None 
 
     metadata: JSON values to keep in an ONNX file. Raises ModelFileError for another suffix.
     """
-    file = Path(path)
+    expect_network("network", network)
+    file, held = as_path("path", path), as_mapping("metadata", metadata)
     if _suffix(file) == ".onnx":
         from nas_surgery.onnx_io import export_onnx
 
-        write_atomically(file, export_onnx(network, metadata))
+        write_atomically(file, export_onnx(network, held))
     else:
         write_atomically(file, to_bytes(network))
 
@@ -36,7 +37,7 @@ def load(path: str | Path) -> Network:
 
     Raises ModelFileError, which names the file and the reason.
     """
-    file = model_file(Path(path))
+    file = model_file(as_path("path", path))
     if _suffix(file) == ".onnx":
         from nas_surgery.onnx_io import read_onnx
 

@@ -98,7 +98,8 @@ def nas_surgery_datasets() -> "dict[str, Callable[[str], Dataset]]":  # type: ig
 
 @hookspec
 def nas_surgery_on_event(event: "Event") -> Any:
-    """Told of everything that happens in a run, as it happens; what it returns is ignored.
+    """Told of everything that happens in a run, as it happens; what it returns is ignored. One that
+    raises `nas_surgery.StopRun` ends the run in order, with the best network so far.
 
     Example::
 

@@ -1,6 +1,7 @@
 """The text of `nas-surgery inspect`: spectra, removable neurons, and the ranked proposals with reasons."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,24 @@ def inspection(network: Network, operations: Mapping[str, type[Operation]]) -> s
         "\n".join(_table(candidates, network.parameter_count)),
     ]
     return "\n\n".join(blocks)
+
+
+def account(network: Network, operations: Mapping[str, type[Operation]]) -> dict[str, Any]:
+    """The same as JSON values."""
+    candidates = Recommender(operations).candidates(0, network, Limits())
+    return {
+        "layers": [_layer_account(layer) for layer in analyse(network).layers],
+        "proposals": [candidate.to_json() for candidate in candidates],
+    }
+
+
+def _layer_account(layer: LayerAnalysis) -> dict[str, Any]:
+    return {
+        "address": layer.address,
+        "units": layer.units,
+        "removable": layer.removable,
+        "singular_values": layer.singular_values.tolist(),
+    }
 
 
 def sparkline(values: Array, width: int = SPARKLINE_WIDTH) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from nas_surgery.backends import Backend
+from nas_surgery.network import expect
 from nas_surgery.operations import Operation
 from nas_surgery.plugins import default_registry
 from nas_surgery.scores import Score
@@ -14,6 +15,7 @@ def operation(name: str, **fields: Any) -> Operation:
     Calling it on a network gives the edited network; its `apply` gives the whole Surgery. Raises
     OperationError for a wrong argument and PluginError for an unknown name.
     """
+    expect("name", name, str, 'the name of an operation, such as "add_neurons"')
     cls: type[Operation] = default_registry().get("operations", name)
     return cls.from_fields(fields)
 
@@ -25,11 +27,13 @@ def backends() -> tuple[str, ...]:
 
 def backend(name: str) -> Backend:
     """A training backend; its framework is imported here. Raises BackendError if that fails."""
+    expect("name", name, str, 'the name of a backend, such as "numpy"')
     made: Backend = default_registry().get("backends", name)()
     return made
 
 
 def score(name: str) -> Score:
     """A score, such as `score("paper")(accuracy=…, gain=…, size_fraction=…)`."""
+    expect("name", name, str, 'the name of a score, such as "paper"')
     found: Score = default_registry().get("scores", name)
     return found

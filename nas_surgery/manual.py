@@ -16,24 +16,40 @@ from nas_surgery.spec import parse_value
 from nas_surgery.splits import SplitPlan, split
 
 
+@attrs.frozen
+class Step:
+    """One operation that was carried out, and what it promises: how exact it is, and why."""
+
+    operation: Operation
+    exactness: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.operation.describe()}: {self.exactness}, {self.reason}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        promise = {"exactness": self.exactness, "reason": self.reason}
+        return {"operation": self.operation.to_json(), **promise}
+
+
 def operate_on(
     network: Network, texts: Sequence[str], source: str | None = None, seed: int = 0
-) -> tuple[Network, list[str]]:
-    """The edited network, and a line for each operation on what it promises.
+) -> tuple[Network, list[Step]]:
+    """The edited network, and each operation with what it promises.
 
     texts: such as "remove_neurons:layer=1,keep=100". source: data source of the probe batch, and of
     its labels where they are classes that the network tells apart.
     """
     made = [parse_operation(text) for text in texts]
     given = Context(seed) if source is None else _context(network, source, seed)
-    lines = []
+    steps = []
     for key, operation in enumerate(made):
         surgery = operation.apply(network, attrs.evolve(given, key=(key,)))
         network = surgery.network
-        lines.append(
-            f"{operation.describe()}: {surgery.promise.exactness.value}, {surgery.promise.reason}"
-        )
-    return network, lines
+        promise = surgery.promise
+        steps.append(Step(operation, promise.exactness.value, promise.reason))
+    return network, steps
 
 
 def _context(network: Network, source: str, seed: int) -> Context:

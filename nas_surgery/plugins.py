@@ -13,7 +13,7 @@ import attrs
 import pluggy
 
 import nas_surgery.hookspecs as hookspecs
-from nas_surgery.errors import PluginError
+from nas_surgery.errors import PluginError, StopRun
 from nas_surgery.plugin_rules import KINDS, check_spelling, check_things
 
 BUILTIN = "nas_surgery.builtin"
@@ -94,15 +94,18 @@ class Registry:
         info = self._owners.get(("operations", name))
         return None if info is None else f"{info.name} {info.version}"
 
-    def notify(self, event: Any) -> list[str]:
-        """Tell every observer of an event; returns what went wrong, one line for each that failed."""
-        failures = []
+    def notify(self, event: Any) -> tuple[list[str], bool]:
+        """Tell every plugin of an event; returns what went wrong, a line for each that failed, and
+        whether one asks for the run's end."""
+        failures, stop = [], False
         for impl in self._manager.hook.nas_surgery_on_event.get_hookimpls():
             try:
                 impl.function(*(event for _ in impl.argnames))
+            except StopRun:
+                stop = True
             except (Exception, SystemExit) as error:
                 failures.append(f"plugin {impl.plugin_name}: {_reason(error)}")
-        return failures
+        return failures, stop
 
     def _check_hooks(self, name: str) -> None:
         plugin = self._manager.get_plugin(name)

@@ -16,6 +16,7 @@ from nas_surgery.operations import Operation
 from nas_surgery.plugins import Registry, default_registry, load_registry
 from nas_surgery.recommender import Limits
 from nas_surgery.scores import Score, wanted
+from nas_surgery.search.jobs import Outcome
 from nas_surgery.search.strategy import Strategy
 from nas_surgery.spec import SearchSpec, Spec
 from nas_surgery.splits import Splits, split
@@ -46,6 +47,10 @@ class Preparation:
     @property
     def steps_per_epoch(self) -> int:
         return self.recipe.steps_per_epoch(len(self.splits.train))
+
+    def epochs_of(self, outcome: Outcome) -> float:
+        """How long a network and its ancestors were trained, in epochs."""
+        return outcome.step / self.steps_per_epoch
 
     @property
     def limits(self) -> Limits:

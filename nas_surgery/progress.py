@@ -1,5 +1,8 @@
 """Progress that a person can follow on a terminal."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -7,13 +10,27 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from nas_surgery.search.audience import Observer
 from nas_surgery.search.events import Event
 
 
-class Progress:
-    """An observer: a bar over the epochs of the winner, and a line for each decision."""
+@contextmanager
+def following(quiet: bool) -> Iterator[list[Observer]]:
+    """The observers of a command: none if it is quiet, and only warnings where nobody watches."""
+    if quiet:
+        yield []
+        return
+    with Progress(shown=sys.stderr.isatty()) as progress:
+        yield [progress]
 
-    def __init__(self, *, shown: bool, console: Console | None = None) -> None:
+
+class Progress:
+    """An observer: a bar over the epochs of the winner, and a line for each decision.
+
+    Unless `shown`, it only passes on warnings.
+    """
+
+    def __init__(self, *, shown: bool = True, console: Console | None = None) -> None:
         self._bars = Bars(
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=24),
@@ -43,7 +60,7 @@ class Progress:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         handler = getattr(self, f"_{event.kind}", None)
-        if handler is not None and self._shown:
+        if handler is not None and (self._shown or event.kind == "warning"):
             handler(event.data)
 
     def _run_started(self, data: dict[str, Any]) -> None:
@@ -75,6 +92,10 @@ class Progress:
 
     def _plugin_failed(self, data: dict[str, Any]) -> None:
         self._bars.console.print(f"{data.get('plugin', '')} {data['reason']}".strip())
+
+    def _warning(self, data: dict[str, Any]) -> None:
+        text = f"nas-surgery: warning: {data['text']}"
+        self._bars.console.print(text, markup=False, emoji=False)
 
     def _standing(self) -> str:
         if self._best is None:

@@ -12,13 +12,17 @@ from nas_surgery.network import Array, Dense, Network, linear_layer, own
 
 @attrs.frozen(eq=False)
 class ParetoPoint:
-    """One network of the front: no other that the search trained is as small and as good."""
+    """One network of the front: no other that the search trained is as small and as good.
+
+    epochs: how long it and its ancestors were trained; many are ancestors of the winner, trained briefly.
+    """
 
     network: Network
     parameters: int
     loss: float
     accuracy: float
     job: int
+    epochs: float
 
     def save(self, path: str | Path) -> None:
         """Write the network as `.safetensors` or `.onnx`."""

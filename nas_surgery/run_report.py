@@ -1,6 +1,8 @@
 """What `nas-surgery inspect` says of a run as a whole: how it ended, and the networks of its front."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,29 @@ from nas_surgery.errors import RunError
 
 def run_report(directory: Path) -> str:
     """How the run ended, and its front, smallest first; RunError if its summary cannot be read."""
+    summary = summary_of(directory)
+    if summary is None:
+        return f"The run has no result yet; go on with: nas-surgery resume {directory}"
+    with _naming(directory):
+        return "\n".join([*_ending(summary), "", *_front(summary, directory)])
+
+
+def summary_of(directory: Path) -> dict[str, Any] | None:
+    """What `summary.json` holds, or None where there is none yet; RunError if it cannot be read."""
     file = directory / "summary.json"
     if not file.is_file():
-        return f"The run has no result yet; go on with: nas-surgery resume {directory}"
+        return None
+    with _naming(directory):
+        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return summary
+
+
+@contextmanager
+def _naming(directory: Path) -> Iterator[None]:
     try:
-        summary = json.loads(file.read_text(encoding="utf-8"))
-        return "\n".join([*_ending(summary), "", *_front(summary, directory)])
+        yield
     except (OSError, ValueError, KeyError, TypeError) as error:
+        file = directory / "summary.json"
         raise RunError(f"{file}: not a summary of a run: {error}") from None
 
 
@@ -42,12 +60,18 @@ def _ending(summary: dict[str, Any]) -> list[str]:
 
 
 def _front(summary: dict[str, Any], directory: Path) -> list[str]:
-    """Smaller networks are often ancestors that were trained for a short time: the loss tells."""
+    """Smaller networks are often ancestors that were trained for a short time: the epochs tell."""
     lines = [
         f"Front of all trained networks (nas-surgery export {directory} --parameters N -o FILE)",
-        f"  {'parameters':>12}  {'validation loss':>15}  {metric_name(summary):>8}",
+        f"  {'parameters':>12}  {'epochs':>8}  {'validation loss':>15}  {metric_name(summary):>8}",
     ]
     return lines + [
-        f"  {point['parameters']:>12,}  {point['loss']:>15.4f}  {point['accuracy']:>8.4f}"
+        f"  {point['parameters']:>12,}  {_epochs(point):>8}  {point['loss']:>15.4f}"
+        f"  {point['accuracy']:>8.4f}"
         for point in summary["pareto"]
     ]
+
+
+def _epochs(point: dict[str, Any]) -> str:
+    """How long a network was trained; summaries of older versions do not tell."""
+    return f"{point['epochs']:.3g}" if "epochs" in point else "?"

@@ -11,17 +11,21 @@ import attrs
 from threadpoolctl import threadpool_limits
 
 import nas_surgery.accounts as accounts
+from nas_surgery.callers import SpecLike, as_spec, followed, given_keys
 from nas_surgery.errors import NasSurgeryError, RunError
 from nas_surgery.event_log import EventLog, seconds_spent
 from nas_surgery.failpoints import failpoint
-from nas_surgery.files import load, save, unused, write_atomically
-from nas_surgery.network import Network
+from nas_surgery.files import load, save, write_atomically
+from nas_surgery.files import unused as unused_name
+from nas_surgery.network import Network, as_functions, as_mapping, as_path, expect_network
 from nas_surgery.network.storage import to_bytes
 from nas_surgery.onnx_io import check_onnx, export_onnx
-from nas_surgery.preparation import Preparation, naming, prepare
+from nas_surgery.overrides import blamed
+from nas_surgery.preparation import Preparation, prepare
 from nas_surgery.result import ParetoPoint, Result, in_target_units
 from nas_surgery.rundir import RunDirectory
-from nas_surgery.search.driver import Driver, Observer
+from nas_surgery.search.audience import Audience, Observer
+from nas_surgery.search.driver import Driver
 from nas_surgery.search.endings import SearchResult
 from nas_surgery.search.executors import Executor, LocalExecutor
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
@@ -32,6 +36,7 @@ from nas_surgery.search.states import StateStore, digest, state_to_bytes
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.spec import Spec
 from nas_surgery.training import TrainState
+from nas_surgery.unused import unused, warnings_said
 
 CHECK_SAMPLES = 64
 ENDED = ("finished", "target_accuracy")
@@ -39,37 +44,54 @@ BASELINE = -1  # id of its job, which is no part of the search
 
 
 def run(
-    spec: Spec | str | Path | Mapping[str, Any],
+    spec: SpecLike,
     *,
     network: Network | None = None,
     data: Any = None,
     out: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     observers: Sequence[Observer] = (),
+    verbose: bool = False,
 ) -> Result:
     """Search for a better network while training it.
 
     spec: a Spec, the path of a TOML file, or nested values. network: a start topology with weights,
     used as it is. data: a Dataset, (x, y[, x_test, y_test]), or a mapping with the keys of an npz
     source. out: a new run directory, or None to keep everything in memory. overrides: values by
-    dotted key. observers: functions that are told every Event. Raises a NasSurgeryError before
-    anything is written if something is wrong, and an InterruptedRunError (a KeyboardInterrupt) after
-    a signal, when the best network so far is saved.
+    dotted key. observers: functions that are told every Event; one that raises StopRun ends the run in
+    order. verbose: show progress on standard error.
+
+    Raises a NasSurgeryError before anything is written if something is wrong. Where a signal ends the
+    run by an InterruptedRunError (a KeyboardInterrupt), or an observer by an exception of its own, the
+    best network so far is saved first.
     """
-    resolved = as_spec(spec, overrides)
-    _begin_workers(resolved)
-    with naming(spec if isinstance(spec, str | Path) else None):
-        made = prepare(resolved, network, data)
-    if out is None:
-        return _carry_out(made, None, observers)
-    directory = RunDirectory(Path(out))
-    if directory.strangers() and not directory.begun:
-        raise RunError(f"{out}: is not empty; choose a new directory")
-    with directory:
-        if directory.begun:
-            raise RunError(f"{out}: holds a run already; resume it, or choose another directory")
-        directory.prepare(made.spec, made.network)
-        return _carry_out(made, directory, observers)
+    given, told = as_mapping("overrides", overrides), as_functions("observers", observers)
+    folder = None if out is None else as_path("out", out)
+    if network is not None:
+        expect_network("network", network)
+    if isinstance(data, Mapping):
+        data = as_mapping("data", data)
+    with followed(told, verbose) as audience:
+        resolved = as_spec(spec, given)
+        _begin_workers(resolved)
+        try:
+            made = prepare(resolved, network, data)
+        except NasSurgeryError as error:
+            place = spec if isinstance(spec, str | Path) else None
+            raise blamed(error, given, place) from error.__cause__
+        warnings = unused(made, given_keys(spec, given), network is not None)
+        if folder is None:
+            return _carry_out(made, None, audience, warnings)
+        directory = RunDirectory(folder)
+        if directory.strangers() and not directory.begun:
+            raise RunError(f"{out}: is not empty; choose a new directory")
+        with directory:
+            if directory.begun:
+                raise RunError(
+                    f"{out}: holds a run already; resume it, or choose another directory"
+                )
+            directory.prepare(made.spec, made.network)
+            return _carry_out(made, directory, audience, warnings)
 
 
 def resume(
@@ -78,34 +100,25 @@ def resume(
     data: Any = None,
     allow_changes: bool = False,
     observers: Sequence[Observer] = (),
+    verbose: bool = False,
 ) -> Result:
     """Go on with the run in a directory; what it recorded is not trained again.
 
     data: as it was given to `run`, where it was. allow_changes: accept that spec, data, versions,
     plugins, device or threads differ from before; it is recorded, and what no longer fits is made anew.
-    Raises RunError if the directory holds no run or the journal is damaged.
+    observers, verbose: as for `run`. Raises RunError if the directory holds no run or the journal is
+    damaged.
     """
-    folder = Path(path)
+    folder, told = as_path("path", path), as_functions("observers", observers)
     if not (folder / "spec.toml").is_file():
         raise RunError(f"{folder}: holds no run; there is no spec.toml")
-    with RunDirectory(folder) as directory:
+    with followed(told, verbose) as audience, RunDirectory(folder) as directory:
         spec = Spec.from_toml(directory.spec)
         _begin_workers(spec)
         start = load(directory.start) if directory.start.is_file() else None
         made = prepare(spec, start, data)
         directory.prepare(made.spec, made.network)
-        return _carry_out(made, directory, observers, allow_changes)
-
-
-def as_spec(
-    spec: Spec | str | Path | Mapping[str, Any], overrides: Mapping[str, Any] | None = None
-) -> Spec:
-    """A Spec from what callers give."""
-    if isinstance(spec, Spec):
-        return Spec.from_dict(spec.to_dict(), overrides).with_paths(Path())
-    if isinstance(spec, Mapping):
-        return Spec.from_dict(spec, overrides).with_paths(Path())
-    return Spec.from_toml(spec, overrides)
+        return _carry_out(made, directory, audience, allow_changes=allow_changes)
 
 
 def _begin_workers(spec: Spec) -> None:
@@ -118,17 +131,21 @@ def _carry_out(
     made: Preparation,
     directory: RunDirectory | None,
     observers: Sequence[Observer],
+    warnings: Sequence[str] = (),
     allow_changes: bool = False,
 ) -> Result:
+    audience = Audience(observers, made.registry)
     try:
         with ExitStack() as stack:
             stack.enter_context(threadpool_limits(limits=made.spec.run.threads))
-            run = _Run(made, directory, observers, stack)
-            return run.carry_out(allow_changes)
+            run = _Run(made, directory, audience, stack)
+            return run.carry_out(warnings, allow_changes)
     except InterruptedRunError as stop:
         stop.directory = None if directory is None else directory.path
         raise
     except OSError as error:
+        if error is audience.error:
+            raise
         where = "" if directory is None else f"{directory.path}: "
         raise RunError(
             f"{where}{error.strerror or error}; resume the run once that is mended"
@@ -142,10 +159,10 @@ class _Run:
         self,
         made: Preparation,
         directory: RunDirectory | None,
-        observers: Sequence[Observer],
+        audience: Audience,
         stack: ExitStack,
     ) -> None:
-        self.made, self.directory = made, directory
+        self.made, self.directory, self.audience = made, directory, audience
         self.journal = Journal(None if directory is None else directory.journal)
         stack.callback(self.journal.close)
         self.journal.forget_failures()
@@ -162,19 +179,24 @@ class _Run:
         executor = self._executor()
         stack.callback(executor.close)
         self.seconds_before = 0.0 if directory is None else seconds_spent(directory.events)
-        log = [] if directory is None else [stack.enter_context(EventLog(directory.events))]
+        self.warnings = [] if directory is None else warnings_said(directory.events)
+        if directory is not None:
+            audience.log = stack.enter_context(EventLog(directory.events))
         self.driver = Driver(
             made,
             executor,
             self.journal,
             StateStore(None if directory is None else directory.weights),
             stack.enter_context(Interrupts()),
-            [*observers, *log],
+            audience,
         )
 
-    def carry_out(self, allow_changes: bool) -> Result:
+    def carry_out(self, warnings: Sequence[str], allow_changes: bool) -> Result:
         """From the header to the files of the winner."""
         self._write_header(allow_changes)
+        for text in warnings:
+            self.warnings.append(text)
+            self.driver.tell("warning", {"text": text})
         failpoint("run.header")
         if self._baseline_may_run_beside():
             self.driver.foresee(self._baseline_job())
@@ -183,17 +205,18 @@ class _Run:
             try:
                 baseline = self._baseline()
             except InterruptedRunError as signal:
-                found = attrs.evolve(found, stopped=str(signal), signum=signal.signum)
+                found = attrs.evolve(found, stopped=str(signal), error=signal)
         ended = found.stopped in ENDED
         seconds = self.driver.seconds
         if ended:
             seconds = 0.0 if self.journal.upcoming("result") else seconds
             self.journal.write("result", winner=found.winner.job, operations=found.operations)
         result = self._finish(found, baseline, self.seconds_before + seconds)
-        if found.signum is not None:
-            stop = InterruptedRunError(found.signum)
-            stop.saved = True
-            raise stop
+        error = found.error or self.audience.error
+        if isinstance(error, InterruptedRunError):
+            error.saved, error.result = True, result
+        if error is not None:
+            raise error
         return result
 
     def _write_header(self, allow_changes: bool) -> None:
@@ -230,7 +253,7 @@ class _Run:
         assert self.directory is not None, "only a run on disk is resumed"
         for file in (self.directory.path / "winner.safetensors", self.directory.summary):
             if file.is_file():
-                shutil.copyfile(file, unused(file, "before-changes"))
+                shutil.copyfile(file, unused_name(file, "before-changes"))
 
     def _baseline_may_run_beside(self) -> bool:
         """Whether the baseline takes no time from the search: a worker of its own, and no limit on seconds."""
@@ -257,12 +280,14 @@ class _Run:
         failpoint("export.started")
         made, network = self.made, self._final(found.network)
         winner = accounts.figures(found.winner, found.network, made, self.bench.evaluate)
-        summary = accounts.summary(made, found, winner, baseline, seconds)
+        summary = accounts.summary(made, found, winner, baseline, seconds, self.warnings)
         content = export_onnx(network, plain(accounts.onnx_metadata(made, found)))
         sample = made.splits.validation.x[:CHECK_SAMPLES]
         summary["onnx_difference"] = check_onnx(content, network, sample)
         points = tuple(
-            ParetoPoint(self._final(each), o.parameters, o.loss, o.accuracy, o.job)
+            ParetoPoint(
+                self._final(each), o.parameters, o.loss, o.accuracy, o.job, made.epochs_of(o)
+            )
             for o, each in found.front
         )
         if self.directory is not None:

@@ -11,7 +11,8 @@ import numpy as np
 import tomli_w
 
 from nas_surgery.errors import ModelFileError, SpecError, SpecFileError
-from nas_surgery.network import ACTIVATIONS, INITIALIZERS
+from nas_surgery.network import ACTIVATIONS, INITIALIZERS, as_mapping, as_path
+from nas_surgery.overrides import OverrideError, blamed
 from nas_surgery.splits import SCALINGS, SplitPlan
 from nas_surgery.structuring import structure
 from nas_surgery.toml_reading import parse_toml, read_toml
@@ -215,9 +216,11 @@ class Spec:
         overrides: values by dotted key, such as {"search.max_epochs": 20}. Relative paths in the file
         are taken from the working directory, or else from the folder of the file.
         """
-        file = Path(path)
+        file = as_path("path", path)
         try:
             spec = cls.from_dict(read_toml(file), overrides)
+        except OverrideError:
+            raise
         except (SpecError, ModelFileError) as error:
             raise SpecFileError(f"{file}: {error}") from None
         return spec.with_paths(file.parent)
@@ -226,12 +229,16 @@ class Spec:
     def from_dict(
         cls, values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
     ) -> Self:
-        """From nested plain values, as TOML gives them."""
-        merged = _copy(values)
-        for key, value in (overrides or {}).items():
-            _set(merged, key, _copy(value))
-        _gather_settings(merged)
-        return structure(cls, merged)
+        """From nested plain values, as TOML gives them; SpecError names the key and the rule."""
+        merged, given = _copy(as_mapping("spec", values)), as_mapping("overrides", overrides)
+        try:
+            for key, value in given.items():
+                _set(merged, key, _copy(value))
+            _gather_settings(merged)
+            _take_one_width(merged)
+            return structure(cls, merged)
+        except SpecError as error:
+            raise blamed(error, given, None) from None
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values without those that are None; `from_dict` gives the same spec again."""
@@ -296,6 +303,13 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(values, dict):
             raise SpecError(f"{key}: {table} is not a table")
     values[name] = value
+
+
+def _take_one_width(values: dict[str, Any]) -> None:
+    """`hidden = 5` is one hidden layer."""
+    network = values.get("network")
+    if isinstance(network, dict) and type(network.get("hidden")) is int:
+        network["hidden"] = [network["hidden"]]
 
 
 def _gather_settings(values: dict[str, Any]) -> None:

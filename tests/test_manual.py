@@ -30,17 +30,17 @@ def test_a_data_source_gives_probe_and_labels(network):
 def test_labels_that_the_network_does_not_tell_apart_are_left_out():
     """A probe is of use all the same, and the line says what was missing."""
     other = ns.Network.dense((4,), (6,), 7, seed=0)
-    edited, (line,) = operate_on(other, ["add_neurons:layer=0,count=2"], IRIS)
+    edited, (step,) = operate_on(other, ["add_neurons:layer=0,count=2"], IRIS)
     assert edited.hidden == (8,)
-    assert "labels" in line
+    assert "labels" in step.reason
 
 
 def test_each_operation_works_on_what_the_one_before_left(network):
     """And each says what it promises."""
     texts = ["add_neurons:layer=0,count=2", "remove_neurons(layer=0, keep=3)"]
-    edited, lines = operate_on(network, texts)
+    edited, steps = operate_on(network, texts)
     assert edited.hidden == (3,)
-    assert [line.partition("(")[0] for line in lines] == ["add_neurons", "remove_neurons"]
+    assert [step.operation.name for step in steps] == ["add_neurons", "remove_neurons"]
 
 
 def test_nothing_is_loaded_for_operations_that_are_none(network):

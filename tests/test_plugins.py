@@ -240,9 +240,10 @@ def test_an_observer_that_raises_is_reported_and_heeded_no_less(file, error):
     paths = [file(OBSERVER.format(error=error)), file(quiet, "quiet.py")]
     registry = load_registry(paths)
     decision, finished = ns.search.Event("decision", 0.0), ns.search.Event("run_finished", 0.0)
-    (failure,) = registry.notify(decision)
+    (failure,), stop = registry.notify(decision)
     assert failure.startswith("plugin mine.py: ")
-    assert registry.notify(finished) == []
+    assert not stop
+    assert registry.notify(finished) == ([], False)
     modules = dict(registry._manager.list_name_plugin())
     assert modules["mine.py"].seen == ["decision", "run_finished"]
     assert len(modules["quiet.py"].seen) == 2

@@ -1,8 +1,23 @@
 """The topology IR: layers, networks, shapes, validity rules, the NumPy forward pass and storage."""
 
 from nas_surgery.network.activations import ACTIVATIONS
+from nas_surgery.network.arguments import (
+    as_functions,
+    as_mapping,
+    as_numbers,
+    as_path,
+    expect,
+    expect_seed,
+    refusal,
+)
 from nas_surgery.network.arrays import Array, Shape, frozen_array, own
-from nas_surgery.network.errors import ModelFileError, NasSurgeryError, NetworkError
+from nas_surgery.network.errors import (
+    ArgumentError,
+    ModelFileError,
+    NasSurgeryError,
+    NetworkError,
+)
+from nas_surgery.network.given import expect_network
 from nas_surgery.network.groups import Group, Reader, linear_layer
 from nas_surgery.network.initializers import INITIALIZERS
 from nas_surgery.network.keyed import keyed_generator
@@ -24,6 +39,7 @@ __all__ = [
     "INITIALIZERS",
     "LAYERS",
     "Activation",
+    "ArgumentError",
     "Array",
     "Dense",
     "Dropout",
@@ -38,10 +54,18 @@ __all__ = [
     "Passes",
     "Reader",
     "Shape",
+    "as_functions",
+    "as_mapping",
+    "as_numbers",
+    "as_path",
     "check_finite",
+    "expect",
+    "expect_network",
+    "expect_seed",
     "frozen_array",
     "is_finite",
     "keyed_generator",
     "linear_layer",
     "own",
+    "refusal",
 ]

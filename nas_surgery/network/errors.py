@@ -10,6 +10,10 @@ class NasSurgeryError(Exception):
     exit_code = 2  # of the command line: wrong input
 
 
+class ArgumentError(NasSurgeryError):
+    """A function was given something else than what it takes; names the argument and both."""
+
+
 class NetworkError(NasSurgeryError):
     """A network, a layer or an input breaks a validity rule; names layer, field, rule and shapes."""
 

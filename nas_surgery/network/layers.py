@@ -6,12 +6,14 @@ Channels are last. A linear layer is linear only; its activation is a layer of i
 from abc import ABC, abstractmethod
 from enum import IntEnum
 from math import prod
+from numbers import Real
 from typing import Any, ClassVar, cast
 
 import attrs
 import numpy as np
 
 from nas_surgery.network.activations import ACTIVATIONS, Function
+from nas_surgery.network.arguments import expect
 from nas_surgery.network.arrays import Array, Shape, frozen_array
 from nas_surgery.network.errors import NetworkError
 
@@ -125,6 +127,7 @@ class Activation(Layer):
     function: str = "linear"
 
     def __attrs_post_init__(self) -> None:
+        expect("Activation.function", self.function, str, "a name")
         if self.function not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
             raise NetworkError(f"Activation.function {self.function!r} is not one of {known}")
@@ -173,6 +176,7 @@ class Dropout(Layer):
     rate: float = 0.5
 
     def __attrs_post_init__(self) -> None:
+        expect("Dropout.rate", self.rate, Real, "a number")
         if not 0 <= self.rate < 1:
             raise NetworkError(f"Dropout.rate must be in [0, 1), got {self.rate}")
 

@@ -3,12 +3,21 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
+from math import prod
+from numbers import Real
 from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from nas_surgery.network.arguments import (
+    as_items,
+    as_numbers,
+    described,
+    expect,
+    expect_seed,
+)
 from nas_surgery.network.arrays import FLOATS, Array, Shape
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.groups import Group, channel_groups
@@ -20,12 +29,17 @@ from nas_surgery.network.summary import summary_table
 
 
 def _shape(value: Any) -> Shape:
-    items = (value,) if isinstance(value, int | np.integer) else tuple(value)
+    if isinstance(value, int | np.integer):
+        return (int(value),)
+    items = as_items("input_shape", value, "a whole number or a list of them")
     return tuple(int(i) if isinstance(i, np.integer) else i for i in items)
 
 
 def _layers(value: Iterable[Layer]) -> tuple[Layer, ...]:
-    return tuple(value)
+    layers = as_items("layers", value, "a list of layers")
+    for layer in layers:
+        expect("each of layers", layer, Layer, "a layer")
+    return layers
 
 
 @attrs.frozen(eq=False)
@@ -46,7 +60,7 @@ class Network:
     def dense(
         cls,
         input_shape: int | Sequence[int],
-        hidden: Sequence[int] = (10,),
+        hidden: int | Sequence[int] = (10,),
         outputs: int = 10,
         activation: str = "relu",
         *,
@@ -56,22 +70,29 @@ class Network:
         dropout: float = 0.0,
         dtype: DTypeLike = np.float32,
     ) -> "Network":
-        """A multilayer perceptron: `hidden` layers with `activation`, then `outputs` logits.
+        """A multilayer perceptron: `hidden` layers (one, if it is a number) with `activation`, then
+        `outputs` logits.
 
         Biases start at zero; kernels come from `initializer` with a draw keyed by `seed` and layer.
         """
+        expect("initializer", initializer, str, "a name")
+        expect("dropout", dropout, Real, "a number")
+        expect_seed(seed)
         if initializer not in INITIALIZERS:
             known = ", ".join(INITIALIZERS)
             raise NetworkError(f"initializer {initializer!r} is not one of {known}")
-        shape, layers = _shape(input_shape), [_cast(layer, dtype) for layer in preprocessing]
+        shape, dtype = _shape(input_shape), _float(dtype)
+        layers = [_cast(layer, dtype) for layer in _layers(preprocessing)]
         if len(shape) > 1:
             layers.append(Flatten())
-        sizes = [int(np.prod(shape)), *hidden, outputs]
+        _check_sizes(shape)
+        widths = _sizes(hidden)
+        sizes = [prod(shape), *widths, outputs]
         _check_sizes(sizes)
         for i, (fan_in, units) in enumerate(pairwise(sizes)):
             kernel = INITIALIZERS[initializer](keyed_generator(seed, "init", i), fan_in, units)
             layers.append(Dense(kernel.astype(dtype), np.zeros(units, dtype)))
-            if i < len(hidden):
+            if i < len(widths):
                 layers.append(Activation(activation))
                 layers.extend([Dropout(dropout)] if dropout else [])
         return cls(shape, layers).astype(dtype)
@@ -126,7 +147,7 @@ class Network:
         With `start` or `stop`, only those layers run: `x` is then what enters layer `start`. Raises
         NetworkError if the shape of a sample is not the one expected there.
         """
-        values = np.asarray(x)
+        values = as_numbers("inputs", x)
         if values.ndim == 0 or values.shape[1:] != self.shapes[start]:
             raise NetworkError(
                 f"inputs of shape (N, {', '.join(map(str, self.shapes[start]))}) are expected,"
@@ -165,9 +186,7 @@ class Network:
 
     def astype(self, dtype: DTypeLike) -> "Network":
         """The same network with float32 or float64 arrays."""
-        wanted = np.dtype(dtype)
-        if wanted not in FLOATS:
-            raise NetworkError(f"a network is float32 or float64, not {wanted}")
+        wanted = _float(dtype)
         if self.dtype == wanted:
             return self
         return Network(self.input_shape, tuple(_cast(layer, wanted) for layer in self.layers))
@@ -195,10 +214,28 @@ def array_name(address: int, field: str) -> str:
     return f"layers.{address}.{field}"
 
 
+def _sizes(value: Any) -> tuple[int, ...]:
+    """Widths of hidden layers; a number is one of them."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return (int(value),)
+    return as_items("hidden", value, "a whole number or a list of them")
+
+
+def _float(dtype: DTypeLike) -> "np.dtype[Any]":
+    """float32 or float64; NetworkError for anything else."""
+    try:
+        wanted = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise NetworkError(f"a network is float32 or float64, not {described(dtype)}") from None
+    if wanted not in FLOATS:
+        raise NetworkError(f"a network is float32 or float64, not {wanted}")
+    return wanted
+
+
 def _check_sizes(sizes: Sequence[int]) -> None:
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            raise NetworkError(f"layer sizes must be positive whole numbers, got {size!r}")
+            raise NetworkError(f"layer sizes must be positive whole numbers, got {described(size)}")
 
 
 def _cast(layer: Layer, dtype: DTypeLike) -> Layer:

@@ -10,7 +10,18 @@ from numpy.typing import ArrayLike
 
 from nas_surgery.analysis import Analysis
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Array, Group, Network, keyed_generator, linear_layer
+from nas_surgery.network import (
+    Array,
+    Group,
+    Network,
+    as_numbers,
+    expect,
+    expect_network,
+    expect_seed,
+    keyed_generator,
+    linear_layer,
+    refusal,
+)
 from nas_surgery.surgery import Surgery
 from nas_surgery.validators import number
 
@@ -71,10 +82,17 @@ class Operation(ABC):
         labels: ArrayLike | None = None,
         loss: str = "cross_entropy",
     ) -> Network:
-        """Apply to the network and return the edited one; the arguments are those of Context."""
-        batch, targets = (None if a is None else np.asarray(a) for a in (probe, labels))
-        context = Context(seed, probe=batch, labels=targets, loss=loss)
-        return self.apply(network, context).network
+        """Apply to the network and return the edited one; the arguments are those of Context.
+
+        Raises ArgumentError where one of them is something else, and OperationError where the
+        operation does not fit the network.
+        """
+        expect_network("network", network)
+        expect_seed(seed)
+        expect("loss", loss, str, "the name of a loss")
+        batch = None if probe is None else as_numbers("probe", probe)
+        targets = None if labels is None else _targets(network, batch, labels, loss)
+        return self.apply(network, Context(seed, (), batch, targets, loss)).network
 
     def to_json(self) -> dict[str, Any]:
         """Name and fields that are set, as JSON values."""
@@ -130,6 +148,22 @@ class Proposal:
     operation: Operation
     score: float = attrs.field(converter=float, validator=number())
     reason: str
+
+
+def _targets(network: Network, probe: Array | None, labels: ArrayLike, loss: str) -> Array:
+    """The labels of a probe batch, once they are such as the loss needs."""
+    found, outputs = as_numbers("labels", labels), network.output_shape[0]
+    count = 0 if probe is None or not probe.ndim else len(probe)
+    if loss == "mean_squared_error":
+        if found.shape != (count, outputs):
+            raise refusal("labels", labels, f"targets of shape {(count, outputs)}, as the probe")
+        return found
+    whole = found.shape == (count,) and found.dtype.kind in "iub"
+    if not whole or (count and not 0 <= found.min() <= found.max() < outputs):
+        raise refusal(
+            "labels", labels, f"{count} classes below {outputs}, one for each probe sample"
+        )
+    return found.astype(np.int64)
 
 
 def width_parameters(network: Network, group: Group, units: int) -> int:

@@ -5,7 +5,7 @@ goes. What is recorded is not trained again, but for jobs of less than an epoch 
 the process before the next decision.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +15,7 @@ from nas_surgery.errors import RunError, SearchFailedError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.preparation import Preparation
+from nas_surgery.search.audience import Audience
 from nas_surgery.search.endings import (
     SearchResult,
     best_so_far,
@@ -33,8 +34,6 @@ from nas_surgery.search.states import StateStore
 from nas_surgery.search.strategy import Setting
 from nas_surgery.training import TrainState
 
-Observer = Callable[[Event], Any]
-
 
 class Driver:
     """Carries out one search."""
@@ -46,11 +45,11 @@ class Driver:
         journal: Journal,
         states: StateStore,
         interrupts: Interrupts,
-        observers: Sequence[Observer] = (),
+        audience: Audience,
     ) -> None:
         self.preparation, self.executor = preparation, executor
         self.journal, self.states, self.interrupts = journal, states, interrupts
-        self._observers = observers
+        self.audience = audience
         self._began = perf_counter()
         self._jobs: dict[int, Job] = {}
         self._outcomes: dict[int, Outcome] = {}
@@ -70,9 +69,9 @@ class Driver:
         return perf_counter() - self._began
 
     def search(self) -> SearchResult:
-        """Run the strategy to its end, or until time is up or a signal comes.
+        """Run the strategy to its end, or until time is up, an observer ends it or a signal comes.
 
-        Raises SearchFailedError if no valid network came out.
+        Raises SearchFailedError if no valid network came out, or what ended the search without one.
         """
         generator = self.preparation.strategy.search(self._setting())
         current = next(generator)
@@ -80,18 +79,14 @@ class Driver:
             try:
                 outcomes = self._round(current)
             except InterruptedRunError as signal:
-                best = best_so_far(current, self._outcomes)
-                if best is None:
-                    raise
-                return self._result(best, str(signal), signal.signum)
+                return self._cut_short(current, str(signal), signal)
             if len(outcomes) < len(current.jobs):
-                best = best_so_far(current, self._outcomes)
-                assert best is not None, "time is up only behind a best network"
-                return self._result(best, "max_seconds")
+                stopped = "observer" if self.audience.ending else "max_seconds"
+                return self._cut_short(current, stopped, self.audience.error)
             try:
                 current = generator.send(outcomes)
             except StopIteration as end:
-                return self._result(end.value, self._end_of(end.value))
+                return self._result(end.value, self._end_of(end.value), self.audience.error)
 
     def foresee(self, job: Job) -> None:
         """Say before the search that `beside` will be asked for this job on the start network."""
@@ -114,15 +109,7 @@ class Driver:
 
     def tell(self, kind: str, data: dict[str, Any]) -> None:
         """Tell all observers of an event."""
-        event = Event(kind, self.seconds, data)
-        self._tell_observers(kind, data)
-        for failure in self.preparation.registry.notify(event):
-            self._tell_observers("plugin_failed", {"reason": failure})
-
-    def _tell_observers(self, kind: str, data: dict[str, Any]) -> None:
-        """Tell those that the caller gave, and no plugin."""
-        for observer in self._observers:
-            observer(Event(kind, self.seconds, data))
+        self.audience.tell(Event(kind, self.seconds, data))
 
     def _setting(self) -> Setting:
         made, search = self.preparation, self.preparation.spec.search
@@ -141,13 +128,13 @@ class Driver:
         )
 
     def _round(self, current: Round) -> list[Outcome]:
-        """The outcomes of a round's jobs; fewer return if time is up."""
+        """The outcomes of a round's jobs; fewer return if the run ends here."""
         self._write_decision(current)
         outcomes = [self._count(job, o) for job, o in self._replay(current.jobs)]
         if outcomes and not self.journal.replaying:
             failpoint("resume.replayed")
         left = current.jobs[len(outcomes) :]
-        if not left or (self._time_is_up() and current.best is not None):
+        if not left or self._ends(current):
             return outcomes
         while self._foreseen:
             self.executor.begin(self._foreseen.pop())
@@ -157,7 +144,7 @@ class Driver:
             with self.interrupts.allowed():
                 outcome = next(running)
             outcomes.append(self._count(job, self._record(job, outcome)))
-            if self._time_is_up() and len(outcomes) < len(current.jobs):
+            if self._ends(current):
                 break
         return outcomes
 
@@ -255,7 +242,19 @@ class Driver:
     def _parent_state(self, job: Job) -> TrainState | None:
         return None if job.parent is None else self._state(job.parent)
 
-    def _result(self, winner: int, stopped: str, signum: int | None = None) -> SearchResult:
+    def _cut_short(self, current: Round, stopped: str, error: BaseException | None) -> SearchResult:
+        """The best network so far; the error where there is none."""
+        best = best_so_far(current, self._outcomes)
+        try:
+            if best is None:
+                raise SearchFailedError(f"stopped by {stopped} before a network was trained")
+            return self._result(best, stopped, error)
+        except SearchFailedError as failure:
+            raise (error or failure) from None
+
+    def _result(
+        self, winner: int, stopped: str, error: BaseException | None = None
+    ) -> SearchResult:
         outcome = self._outcomes[winner]
         check_winner(outcome, self.preparation.limits)
         lineage = lineage_of(winner, self._jobs)
@@ -263,13 +262,23 @@ class Driver:
         network = self.network(winner)
         self._keep({*self._kept, winner, *(o.job for o, _ in front)})
         edits = edits_of(lineage, self._jobs)
-        return SearchResult(outcome, network, edits, lineage, front, self._cost, stopped, signum)
+        return SearchResult(outcome, network, edits, lineage, front, self._cost, stopped, error)
 
     def _end_of(self, winner: int) -> str:
-        """Why the strategy ended."""
+        """Why the search ended that its strategy brought to an end."""
+        if self.audience.ending:
+            return "observer"
         target = self.preparation.spec.search.target_accuracy
         reached = target is not None and self._outcomes[winner].accuracy >= target
         return "target_accuracy" if reached else "finished"
+
+    def _ends(self, current: Round) -> bool:
+        """Whether the run ends within a round: on an observer's error at once, on a wish and when time is
+        up once there is a network."""
+        if self.audience.error is not None:
+            return True
+        wanted = self.audience.stopping or self._time_is_up()
+        return wanted and best_so_far(current, self._outcomes) is not None
 
     def _time_is_up(self) -> bool:
         limit = self.preparation.spec.search.max_seconds

@@ -16,8 +16,8 @@ from nas_surgery.search.workbench import DIVERGED
 @attrs.frozen(eq=False)
 class SearchResult:
     """The winner's outcome and network, its operations and ancestors, the front with its networks,
-    and what everything cost. stopped: "finished", "target_accuracy", "max_seconds", or the name
-    of a signal."""
+    and what everything cost. stopped: "finished", "target_accuracy", "max_seconds", "observer", or the
+    name of a signal. error: what is raised once everything is saved."""
 
     winner: Outcome
     network: Network
@@ -26,7 +26,7 @@ class SearchResult:
     front: tuple[tuple[Outcome, Network], ...]
     cost: Cost
     stopped: str
-    signum: int | None = None
+    error: BaseException | None = None
 
 
 def best_so_far(current: Round, outcomes: Mapping[int, Outcome]) -> int | None:

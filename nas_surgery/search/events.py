@@ -9,7 +9,8 @@ import attrs
 class Event:
     """Something that happened. time: seconds since the run began.
 
-    kind: "run_started", "decision", "job_started", "job_finished", "run_finished", "plugin_failed".
+    kind: "run_started", "decision", "job_started", "job_finished", "run_finished"; "plugin_failed";
+    "job_repeated" (its weights were gone); "warning", with its `text`.
     data: plain values, the same names as in the journal.
     """
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from nas_surgery.result import Result
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,13 +29,18 @@ def interrupts_ignored() -> Iterator[None]:
 
 
 class InterruptedRunError(KeyboardInterrupt):
-    """A run was stopped by a signal. directory: of the run; saved: whether the best network so far is there."""
+    """A run was stopped by a signal.
+
+    directory: of the run, or None; saved: whether the best network so far is there; result: the
+    Result so far, or None where there is no network yet.
+    """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
         self.signum = signum
         self.directory: Path | None = None
         self.saved = False
+        self.result: Result | None = None
 
 
 class Interrupts:

@@ -1,0 +1,65 @@
+"""How `run` and `resume` end: what they report of a result, and of a signal."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nas_surgery.cli.output import show
+from nas_surgery.search.interrupts import InterruptedRunError
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """A run that a signal stopped says how to go on, and ends with the signal's exit code."""
+    try:
+        yield
+    except InterruptedRunError as stop:
+        saved = (
+            "; the best network so far is saved" if stop.saved else " before a network was saved"
+        )
+        click.echo(f"nas-surgery: stopped by {stop}{saved}", err=True)
+        click.echo(f"nas-surgery: go on with: nas-surgery resume {stop.directory}", err=True)
+        sys.exit(128 + stop.signum)
+
+
+def finish(summary: dict[str, Any], directory: Path, as_json: bool, quiet: bool) -> None:
+    """Print what came out."""
+    if as_json or not quiet:
+        value = {**summary, "directory": str(directory)}
+        show(_report(summary, directory), value, as_json)
+
+
+def _report(summary: dict[str, Any], directory: Path) -> str:
+    from nas_surgery.run_report import metric_name
+
+    metric = metric_name(summary)
+    lines = [
+        _line("winner", summary["hidden"]["end"], summary["parameters"]["end"], summary, metric),
+        f"cost      {summary['cost']['epoch_equivalents']:.0f} epochs in {summary['cost']['seconds']:.1f} s,"
+        f" {summary['cost']['relative']:.2f} × training the final network",
+        f"written   {directory}",
+    ]
+    if summary["baseline"]:
+        start, count = summary["hidden"]["start"], summary["parameters"]["start"]
+        lines.insert(1, _line("baseline", start, count, summary["baseline"], metric))
+    if summary["stopped"] != "finished":
+        lines.insert(-1, f"stopped   by {summary['stopped']}")
+    if summary["accuracy"]["validation"] <= summary["chance"]:
+        lines.append(
+            f"warning   always giving the same answer has {metric} {summary['chance']:.4f}: nothing was"
+            " learned; try another training.learning_rate, or more epochs"
+        )
+    return "\n".join(lines)
+
+
+def _line(
+    name: str, hidden: list[int], parameters: int, figures: dict[str, Any], metric: str
+) -> str:
+    from nas_surgery.run_report import accuracies
+
+    widths = "-".join(map(str, hidden)) or "no hidden layer"
+    return f"{name:<9} {widths}, {parameters:,} parameters, {accuracies(figures, metric)}"

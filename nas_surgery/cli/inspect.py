@@ -1,0 +1,37 @@
+"""`nas-surgery inspect`."""
+
+from os.path import isdir, isfile  # unlike Path's, no errors of paths that cannot be read
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nas_surgery.cli.output import PATH, as_json, network_account, show
+
+
+@click.command("inspect")
+@click.argument("model", type=PATH)
+@as_json
+def command(model: Path, as_json: bool) -> None:
+    """Show what the weights of MODEL (a file or a run directory) say, and which surgeries are proposed and
+    why; of a run how it ended and its front; of a run, or a directory of runs, how well damage was
+    predicted."""
+    from nas_surgery.damage_table import candidates, damage_report, journals_of
+    from nas_surgery.files import load
+    from nas_surgery.inspection import account, inspection
+    from nas_surgery.plugins import default_registry
+    from nas_surgery.run_report import run_report, summary_of
+
+    runs = journals_of(model) if isdir(model) else []
+    blocks, value = [], dict[str, Any]()
+    if not runs or isfile(model / "winner.safetensors"):
+        network, operations = load(model), default_registry().all("operations")
+        blocks.append(inspection(network, operations))
+        value |= {"network": network_account(network), **account(network, operations)}
+    if runs and runs[0].parent == model:
+        blocks.append(run_report(model))
+        value["run"] = summary_of(model)
+    if runs:
+        blocks.append(damage_report(model))
+        value["damage"] = [record for path in runs for record in candidates(path)]
+    show("\n\n".join(blocks), value, as_json)

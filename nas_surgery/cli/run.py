@@ -1,0 +1,90 @@
+"""`nas-surgery run`."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from os.path import exists  # unlike Path's, no errors of paths that cannot be read
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nas_surgery.cli.ending import finish, stoppable
+from nas_surgery.cli.output import PATH, as_json, quietly
+from nas_surgery.errors import NasSurgeryError
+
+
+@click.command("run")
+@click.argument("spec", type=PATH)
+@click.option("--backend", help="Train with this backend, such as numpy, torch or tensorflow.")
+@click.option("--device", help='Train on this device: cpu, cuda, cuda:1, mps, or "auto".')
+@click.option("--seed", type=int, help="Seed of everything random but the split of the data.")
+@click.option("--out", type=PATH, help="New directory for the run. Default: runs/SPEC-N.")
+@click.option("--baseline", is_flag=True, help="Also train the start topology for as many epochs.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key of the spec; repeatable.",
+)
+@as_json
+@quietly
+def command(
+    spec: Path,
+    backend: str | None,
+    device: str | None,
+    seed: int | None,
+    out: Path | None,
+    baseline: bool,
+    settings: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Search for a better network as SPEC says, and keep it in a run directory."""
+    from nas_surgery.progress import following
+    from nas_surgery.runner import run
+
+    options = _options(settings)
+    given = {"training.backend": backend, "training.device": device, "seed": seed}
+    for key, value in given.items():
+        if value is not None:
+            options[key] = f"--{key.rpartition('.')[2]} {value}", value
+    if baseline:
+        options["run.baseline"] = "--baseline", True
+    directory = out or _new_directory(spec)
+    overrides = {key: value for key, (_, value) in options.items()}
+    with stoppable(), following(quiet) as observers, _blaming(options):
+        result = run(spec, out=directory, overrides=overrides, observers=observers)
+    finish(result.summary, directory, as_json, quiet)
+
+
+Options = dict[str, tuple[str, Any]]  # by key: the option as it was written, and the value
+
+
+def _options(settings: tuple[str, ...]) -> Options:
+    from nas_surgery.spec import parse_override
+
+    parsed = ((text, *parse_override(text)) for text in settings)
+    return {key: (f"--set {text}", value) for text, key, value in parsed}
+
+
+@contextmanager
+def _blaming(options: Mapping[str, tuple[str, Any]]) -> Iterator[None]:
+    """Errors of an override name the option that it came by."""
+    from nas_surgery.overrides import place_of
+
+    try:
+        yield
+    except NasSurgeryError as error:
+        for key, (option, _) in options.items():
+            place, text = f"{place_of(key)}: ", str(error)
+            if text.startswith(place):
+                raise type(error)(f"{option}: {text.removeprefix(place)}") from None
+        raise
+
+
+def _new_directory(spec: Path) -> Path:
+    number = 1
+    while exists(directory := Path("runs") / f"{spec.stem}-{number}"):
+        number += 1
+    return directory
