@@ -10,9 +10,11 @@ from typing import Any, NoReturn
 import click
 
 from nas_surgery.errors import NasSurgeryError
+from nas_surgery.printing import complain, say
 from nas_surgery.search.interrupts import InterruptedRunError
 
 EXISTING = click.Path(path_type=Path)
+SEED = click.IntRange(0, 2**63 - 1)
 
 
 class _Group(click.Group):
@@ -27,19 +29,21 @@ class _Group(click.Group):
         except click.UsageError as error:
             command = "nas-surgery" if error.ctx is None else error.ctx.command_path
             said = error.format_message().rstrip(".")
-            click.echo(f"nas-surgery: error: {said}; see {command} --help", err=True)
+            complain(f"error: {said}; see {command} --help")
             sys.exit(error.exit_code)
         except click.Abort:
-            click.echo("nas-surgery: stopped by SIGINT", err=True)
+            complain("stopped by SIGINT")
             sys.exit(130)
         except NasSurgeryError as error:
-            line = " ".join(str(error).split())
-            click.echo(f"nas-surgery: error: {line}", err=True)
+            complain(f"error: {error}")
             sys.exit(error.exit_code)
         except MemoryError:
-            click.echo("nas-surgery: error: out of memory", err=True)
+            complain("error: out of memory")
             sys.exit(1)
         except BrokenPipeError:
+            sys.exit(1)
+        except OSError as error:  # of a stream that click itself prints on
+            complain(f"error: {error.strerror or error}")
             sys.exit(1)
 
 
@@ -90,7 +94,7 @@ def run(
     directory = out or _new_directory(spec)
     with _stoppable(), Progress(shown=not quiet and sys.stderr.isatty()) as progress:
         result = carry_out(spec, out=directory, overrides=overrides, observers=[progress])
-    click.echo(_report(result.summary, directory))
+    say(_report(result.summary, directory))
 
 
 @main.command()
@@ -108,7 +112,7 @@ def resume(directory: Path, allow_changes: bool, quiet: bool) -> None:
 
     with _stoppable(), Progress(shown=not quiet and sys.stderr.isatty()) as progress:
         result = carry_on(directory, allow_changes=allow_changes, observers=[progress])
-    click.echo(_report(result.summary, directory))
+    say(_report(result.summary, directory))
 
 
 @main.command()
@@ -131,7 +135,7 @@ def inspect(model: Path) -> None:
         blocks.append(run_report(model))
     if runs:
         blocks.append(damage_report(model))
-    click.echo("\n\n".join(blocks))
+    say("\n\n".join(blocks))
 
 
 @main.command()
@@ -149,7 +153,7 @@ def export(model: Path, output: Path, parameters: int | None) -> None:
     source = model if parameters is None else _pareto_file(model, parameters)
     network = load(source)
     save(network, output, None if parameters is not None else _metadata(model))
-    click.echo(f"{output}: {network!r}")
+    say(f"{output}: {network!r}")
 
 
 @main.command()
@@ -163,7 +167,7 @@ def export(model: Path, output: Path, parameters: int | None) -> None:
     help="Operation, such as remove_neurons:layer=1,keep=100; repeatable, in order.",
 )
 @click.option("--data", "source", help="Data source whose training samples serve as probe batch.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of random operations.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of random operations.")
 @click.option(
     "-o", "--output", type=EXISTING, required=True, help="File to write: .onnx or .safetensors."
 )
@@ -177,7 +181,7 @@ def operate(
     network = load(model)
     network, lines = operate_on(network, operations, source, seed)
     save(network, output)
-    click.echo("\n".join([*lines, f"{output}: {network!r}"]))
+    say("\n".join([*lines, f"{output}: {network!r}"]))
 
 
 @main.command()
@@ -186,11 +190,11 @@ def plugins() -> None:
     from nas_surgery.plugins import default_registry
 
     for info in default_registry().plugins:
-        click.echo(f"{info.name} {info.version} ({info.origin})")
+        say(f"{info.name} {info.version} ({info.origin})")
         if info.error:
-            click.echo(f"  failed to load: {info.error}")
+            say(f"  failed to load: {info.error}")
         for kind, names in info.provides.items():
-            click.echo(f"  {kind}: {', '.join(names)}")
+            say(f"  {kind}: {', '.join(names)}")
 
 
 @contextmanager
@@ -202,8 +206,8 @@ def _stoppable() -> Iterator[None]:
         saved = (
             "; the best network so far is saved" if stop.saved else " before a network was saved"
         )
-        click.echo(f"nas-surgery: stopped by {stop}{saved}", err=True)
-        click.echo(f"nas-surgery: go on with: nas-surgery resume {stop.directory}", err=True)
+        complain(f"stopped by {stop}{saved}")
+        complain(f"go on with: nas-surgery resume {stop.directory}")
         sys.exit(128 + stop.signum)
 
 
