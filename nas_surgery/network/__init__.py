@@ -1,7 +1,7 @@
 """The topology IR: layers, networks, shapes, validity rules, the NumPy forward pass and storage."""
 
 from nas_surgery.network.activations import ACTIVATIONS
-from nas_surgery.network.arrays import Array, Shape, frozen_array, own
+from nas_surgery.network.arrays import Array, Shape, frozen_array, own, read_only
 from nas_surgery.network.errors import ModelFileError, NasSurgeryError, NetworkError
 from nas_surgery.network.groups import Group, Reader, linear_layer
 from nas_surgery.network.initializers import INITIALIZERS
@@ -44,4 +44,5 @@ __all__ = [
     "keyed_generator",
     "linear_layer",
     "own",
+    "read_only",
 ]

@@ -10,9 +10,13 @@ from numpy.typing import ArrayLike
 
 from nas_surgery.analysis import Analysis
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Array, Group, Network, keyed_generator, linear_layer
+from nas_surgery.network import Array, Group, Network, keyed_generator, linear_layer, read_only
 from nas_surgery.surgery import Surgery
-from nas_surgery.validators import number
+from nas_surgery.validators import a, number
+
+
+def _shown(values: ArrayLike | None) -> Array | None:
+    return None if values is None else read_only(values)
 
 
 @attrs.frozen(eq=False)
@@ -20,13 +24,13 @@ class Context:
     """What an operation may use besides the network: keyed randomness, and a probe batch or None.
 
     probe: (N, *input_shape) raw inputs; labels: their classes (N,) or targets (N, outputs), or None;
-    loss: what training minimises.
+    both are read-only here. loss: what training minimises.
     """
 
     seed: int = 0
     key: tuple[int, ...] = ()
-    probe: Array | None = None
-    labels: Array | None = None
+    probe: Array | None = attrs.field(default=None, converter=_shown)
+    labels: Array | None = attrs.field(default=None, converter=_shown)
     loss: str = "cross_entropy"
 
     def generator(self) -> np.random.Generator:
@@ -72,8 +76,7 @@ class Operation(ABC):
         loss: str = "cross_entropy",
     ) -> Network:
         """Apply to the network and return the edited one; the arguments are those of Context."""
-        batch, targets = (None if a is None else np.asarray(a) for a in (probe, labels))
-        context = Context(seed, probe=batch, labels=targets, loss=loss)
+        context = Context(seed, probe=probe, labels=labels, loss=loss)
         return self.apply(network, context).network
 
     def to_json(self) -> dict[str, Any]:
@@ -127,9 +130,9 @@ class Operation(ABC):
 class Proposal:
     """An operation, its first-order score (finite, higher is better) and the reason in a few words."""
 
-    operation: Operation
+    operation: Operation = attrs.field(validator=a(Operation))
     score: float = attrs.field(converter=float, validator=number())
-    reason: str
+    reason: str = attrs.field(validator=a(str))
 
 
 def width_parameters(network: Network, group: Group, units: int) -> int:
