@@ -1,5 +1,5 @@
 """`python -m nas_surgery` is the command line."""
 
-from nas_surgery.cli import main
+from nas_surgery_command import main
 
 main()

@@ -150,7 +150,7 @@ def _check_part(part: str, x: Array, y: Array) -> None:
         raise DataError(
             f"{part}: inputs must have shape (samples, …) and hold something, got {x.shape}"
         )
-    if y.ndim not in (1, 2) or len(y) != len(x):
+    if y.ndim not in (1, 2) or len(y) != len(x) or 0 in y.shape:
         raise DataError(f"{part}: {len(x)} inputs but labels of shape {y.shape}")
     for name, values in (("inputs", x), ("labels", y)):
         if values.dtype.kind == "f":

@@ -40,6 +40,12 @@ class RunError(NasSurgeryError):
     """A run cannot start where it was asked to."""
 
 
+class OutputError(NasSurgeryError):
+    """What a command found cannot be printed; says why."""
+
+    exit_code = 1
+
+
 class SearchFailedError(RunError):
     """A run ended without a valid network."""
 
@@ -60,6 +66,7 @@ __all__ = [
     "NasSurgeryError",
     "NetworkError",
     "OperationError",
+    "OutputError",
     "PluginError",
     "RunError",
     "SearchFailedError",

@@ -13,10 +13,12 @@ import attrs
 import pluggy
 
 import nas_surgery.hookspecs as hookspecs
-from nas_surgery.errors import PluginError, StopRun
+from nas_surgery.errors import ModelFileError, PluginError, StopRun
+from nas_surgery.network.regular_file import read_regular
 from nas_surgery.plugin_rules import KINDS, check_spelling, check_things
 
 BUILTIN = "nas_surgery.builtin"
+MAX_FILE_BYTES = 10_000_000
 
 
 @attrs.frozen
@@ -182,9 +184,9 @@ def _add_entry_point(registry: Registry, entry: metadata.EntryPoint) -> None:
 
 def _add_file(registry: Registry, path: Path) -> None:
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PluginError(f"plugin {path}: {error.strerror}") from None
+        content = read_regular(path, MAX_FILE_BYTES)
+    except ModelFileError as error:
+        raise PluginError(f"plugin {path}: {error}") from None
     digest = hashlib.sha256(content).hexdigest()[:12]
     module = ModuleType(f"nas_surgery_plugin_{path.stem}_{digest}")
     module.__file__ = str(path)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from nas_surgery.printing import printable
 from nas_surgery.search.audience import Observer
 from nas_surgery.search.events import Event
 
@@ -35,7 +36,7 @@ class Progress:
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=24),
             TimeRemainingColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=console or Console(stderr=True, highlight=False, soft_wrap=True),
             disable=not shown,
             transient=True,
@@ -73,11 +74,13 @@ class Progress:
     def _job_started(self, data: dict[str, Any]) -> None:
         tried = ", ".join(operation["name"] for operation in data["operations"])
         what = f"trying {tried}" if tried else f"training ({data['purpose']})"
-        self._bars.update(self._task, description=f"{what}{self._standing()}", refresh=True)
+        self._bars.update(
+            self._task, description=printable(f"{what}{self._standing()}"), refresh=True
+        )
 
     def _job_finished(self, data: dict[str, Any]) -> None:
         if data.get("failure"):
-            self._bars.console.print(f"job {data['job']} failed: {data['failure']['reason']}")
+            self._say(f"job {data['job']} failed: {data['failure']['reason']}")
             return
         if data["purpose"] == "candidate":
             return
@@ -85,17 +88,20 @@ class Progress:
             self._bars.update(self._task, completed=data["epoch"])
             self._best = data
         hidden = "-".join(map(str, data["hidden"])) or "no hidden layer"
-        self._bars.console.print(
+        self._say(
             f"epoch {data['epoch']:4.0f}  {data['purpose']:8}  accuracy {data['accuracy']:.4f}"
             f"  {data['parameters']:>9,} parameters  {hidden}"
         )
 
     def _plugin_failed(self, data: dict[str, Any]) -> None:
-        self._bars.console.print(f"{data.get('plugin', '')} {data['reason']}".strip())
+        self._say(f"{data.get('plugin', '')} {data['reason']}".strip())
 
     def _warning(self, data: dict[str, Any]) -> None:
-        text = f"nas-surgery: warning: {data['text']}"
-        self._bars.console.print(text, markup=False, emoji=False)
+        self._say(f"nas-surgery: warning: {data['text']}")
+
+    def _say(self, text: str) -> None:
+        """A line above the bar, letter by letter: brackets in it are no markup."""
+        self._bars.console.print(printable(text), markup=False, emoji=False)
 
     def _standing(self) -> str:
         if self._best is None:

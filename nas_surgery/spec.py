@@ -14,7 +14,7 @@ from nas_surgery.errors import ModelFileError, SpecError, SpecFileError
 from nas_surgery.network import ACTIVATIONS, INITIALIZERS, as_mapping, as_path
 from nas_surgery.overrides import OverrideError, blamed
 from nas_surgery.splits import SCALINGS, SplitPlan
-from nas_surgery.structuring import structure
+from nas_surgery.structuring import is_utf8, structure
 from nas_surgery.toml_reading import parse_toml, read_toml
 from nas_surgery.training import (
     LOSSES,
@@ -281,10 +281,11 @@ def parse_value(text: str) -> Any:
 def _found(name: str, folder: Path) -> str:
     """The absolute path of a file that is there, so that a resume finds it from anywhere."""
     path = expanduser(name)
-    for candidate in (path, folder / path):
-        if exists(candidate):
-            return abspath(candidate)
-    return path
+    there = (abspath(candidate) for candidate in (path, folder / path) if exists(candidate))
+    found = next(there, path)
+    if not is_utf8(found):
+        raise SpecError(f"{found!r}: a path in a spec must be UTF-8, as the spec is")
+    return found
 
 
 def _copy(value: Any) -> Any:

@@ -31,6 +31,19 @@ def _strict(kind: type, name: str, *also: type) -> Any:
     return check
 
 
+def _text(value: Any, _: Any) -> str:
+    if type(value) is not str:
+        raise ValueError(f"must be a string, got {value!r}")
+    if not is_utf8(value):
+        raise ValueError(f"must be UTF-8, as a spec is, got {value!r}")
+    return value
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written as UTF-8; names of files may hold bytes that cannot."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def _table(cls: type, converter: cattrs.Converter) -> Any:
     inner: Any = cattrs.gen.make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True)
 
@@ -57,7 +70,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(int, _strict(int, "a whole number"))
     converter.register_structure_hook(float, _strict(float, "a number", int))
     converter.register_structure_hook(bool, _strict(bool, "true or false"))
-    converter.register_structure_hook(str, _strict(str, "a string"))
+    converter.register_structure_hook(str, _text)
     return converter
 
 

@@ -7,6 +7,17 @@ from typing import Any
 Validator = Callable[[Any, Any, Any], None]
 
 
+def a(kind: type) -> Validator:
+    """An instance of a class."""
+    name = f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if not isinstance(value, kind):
+            raise TypeError(f"{attribute.name} must be {name}, got {value!r}")
+
+    return check
+
+
 def whole(minimum: int, maximum: int | None = None) -> Validator:
     """A whole number (not a bool) of at least `minimum`, and at most `maximum`."""
     upper = "" if maximum is None else f" and ≤ {maximum}"

@@ -23,6 +23,8 @@ NAN = np.where(np.eye(20, 3), np.nan, X)
         ((X, Y, NAN, Y), "test part: 3 of the inputs are NaN"),
         ((X, Y[:5]), "20 inputs but labels of shape (5,)"),
         ((X, 3), "20 inputs but labels of shape ()"),
+        ((X, np.zeros((20, 0))), "20 inputs but labels of shape (20, 0)"),
+        ((X, Y, X, np.zeros((20, 0))), "test part: 20 inputs but labels of shape (20, 0)"),
         ((X, np.zeros((20, 1, 1))), "20 inputs but labels of shape (20, 1, 1)"),
         ((X[:, 0], Y), "inputs must have shape (samples, …) and hold something, got (20,)"),
         ((X[:0], Y[:0]), "got (0, 3)"),

@@ -1,3 +1,4 @@
+import os
 import sys
 from importlib import metadata
 from types import ModuleType
@@ -148,6 +149,19 @@ def test_a_file_that_is_not_there_is_named(tmp_path, name, rule):
     (tmp_path / "folder").mkdir()
     with pytest.raises(PluginError, match=rf"{name}: {rule}"):
         load_registry([tmp_path / name])
+
+
+def test_a_pipe_is_no_plugin_and_nobody_waits_for_it(tmp_path):
+    """Nor is a name with a NUL, or a file of any size."""
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(PluginError, match=r"pipe\.py: not a regular file"):
+        load_registry([tmp_path / "pipe.py"])
+    with pytest.raises(PluginError, match="no file name holds a NUL"):
+        load_registry([tmp_path / "a\0b.py"])
+    with (tmp_path / "large.py").open("wb") as file:
+        file.truncate(plugins.MAX_FILE_BYTES + 1)
+    with pytest.raises(PluginError, match=r"large\.py: larger than"):
+        load_registry([tmp_path / "large.py"])
 
 
 def test_two_plugins_of_one_name_are_refused(file):

@@ -10,6 +10,7 @@ import click
 
 from nas_surgery.cli import export, inspect, operate, plugins, resume, run
 from nas_surgery.errors import NasSurgeryError
+from nas_surgery.printing import complain
 
 
 class _Group(click.Group):
@@ -24,19 +25,21 @@ class _Group(click.Group):
         except click.UsageError as error:
             command = "nas-surgery" if error.ctx is None else error.ctx.command_path
             said = error.format_message().rstrip(".")
-            click.echo(f"nas-surgery: error: {said}; see {command} --help", err=True)
+            complain(f"error: {said}; see {command} --help")
             sys.exit(error.exit_code)
         except click.Abort:
-            click.echo("nas-surgery: stopped by SIGINT", err=True)
+            complain("stopped by SIGINT")
             sys.exit(130)
         except NasSurgeryError as error:
-            line = " ".join(str(error).split())
-            click.echo(f"nas-surgery: error: {line}", err=True)
+            complain(f"error: {error}")
             sys.exit(error.exit_code)
         except MemoryError:
-            click.echo("nas-surgery: error: out of memory", err=True)
+            complain("error: out of memory")
             sys.exit(1)
         except BrokenPipeError:
+            sys.exit(1)
+        except OSError as error:  # of a stream that click itself prints on
+            complain(f"error: {error.strerror or error}")
             sys.exit(1)
 
 

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
-
 from nas_surgery.cli.output import show
+from nas_surgery.printing import complain
 from nas_surgery.search.interrupts import InterruptedRunError
 
 
@@ -21,8 +20,8 @@ def stoppable() -> Iterator[None]:
         saved = (
             "; the best network so far is saved" if stop.saved else " before a network was saved"
         )
-        click.echo(f"nas-surgery: stopped by {stop}{saved}", err=True)
-        click.echo(f"nas-surgery: go on with: nas-surgery resume {stop.directory}", err=True)
+        complain(f"stopped by {stop}{saved}")
+        complain(f"go on with: nas-surgery resume {stop.directory}")
         sys.exit(128 + stop.signum)
 
 

@@ -10,6 +10,7 @@ import click
 
 from nas_surgery.errors import NasSurgeryError
 from nas_surgery.network import Network
+from nas_surgery.printing import say
 from nas_surgery.search.journal import plain
 
 PATH = click.Path(path_type=Path)
@@ -26,8 +27,7 @@ output_file = click.option(
 
 def show(text: str, value: Mapping[str, Any], as_json: bool) -> None:
     """Print the text, or the value as one JSON object."""
-    shown = json.dumps(plain(value), indent=2, ensure_ascii=False) if as_json else text
-    click.echo(shown)
+    say(json.dumps(plain(value), indent=2) if as_json else text)
 
 
 def check_free(file: Path, force: bool) -> None:

@@ -10,7 +10,7 @@ from nas_surgery.network.arguments import (
     expect_seed,
     refusal,
 )
-from nas_surgery.network.arrays import Array, Shape, frozen_array, own
+from nas_surgery.network.arrays import Array, Shape, frozen_array, own, read_only
 from nas_surgery.network.errors import (
     ArgumentError,
     ModelFileError,
@@ -67,5 +67,6 @@ __all__ = [
     "keyed_generator",
     "linear_layer",
     "own",
+    "read_only",
     "refusal",
 ]

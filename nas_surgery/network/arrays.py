@@ -38,6 +38,13 @@ def own(array: Array) -> Array:
     return array
 
 
+def read_only(values: ArrayLike) -> Array:
+    """A view that nothing can be written through; the array itself stays as it is."""
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view
+
+
 def _immutable(array: Array) -> bool:
     """Whether neither the array nor anything that it is a view of can be written to."""
     base: Any = array

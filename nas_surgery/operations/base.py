@@ -20,10 +20,15 @@ from nas_surgery.network import (
     expect_seed,
     keyed_generator,
     linear_layer,
+    read_only,
     refusal,
 )
 from nas_surgery.surgery import Surgery
-from nas_surgery.validators import number
+from nas_surgery.validators import a, number
+
+
+def _shown(values: ArrayLike | None) -> Array | None:
+    return None if values is None else read_only(values)
 
 
 @attrs.frozen(eq=False)
@@ -31,13 +36,13 @@ class Context:
     """What an operation may use besides the network: keyed randomness, and a probe batch or None.
 
     probe: (N, *input_shape) raw inputs; labels: their classes (N,) or targets (N, outputs), or None;
-    loss: what training minimises.
+    both are read-only here. loss: what training minimises.
     """
 
     seed: int = 0
     key: tuple[int, ...] = ()
-    probe: Array | None = None
-    labels: Array | None = None
+    probe: Array | None = attrs.field(default=None, converter=_shown)
+    labels: Array | None = attrs.field(default=None, converter=_shown)
     loss: str = "cross_entropy"
 
     def generator(self) -> np.random.Generator:
@@ -145,9 +150,9 @@ class Operation(ABC):
 class Proposal:
     """An operation, its first-order score (finite, higher is better) and the reason in a few words."""
 
-    operation: Operation
+    operation: Operation = attrs.field(validator=a(Operation))
     score: float = attrs.field(converter=float, validator=number())
-    reason: str
+    reason: str = attrs.field(validator=a(str))
 
 
 def _targets(network: Network, probe: Array | None, labels: ArrayLike, loss: str) -> Array:

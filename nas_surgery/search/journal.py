@@ -23,9 +23,12 @@ class JournalMismatchError(RunError):
 
 
 def plain(value: Any) -> Any:
-    """JSON values only: tuples become lists, and numbers that are not finite become None."""
+    """JSON values that can be written: tuples become lists, numbers that are not finite None, and
+    characters outside UTF-8 escapes."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {plain(str(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float) and not isfinite(value):

@@ -27,6 +27,7 @@ from nas_surgery.training import (
     TrainState,
     apply_prefix,
     evaluate,
+    slot_names,
 )
 
 PROBE_SAMPLES = 1024
@@ -82,13 +83,15 @@ class Workbench:
 
     def perform(self, job: Job, parent: TrainState | None) -> Outcome:
         """Carry out a job on its parent's state; whatever goes wrong becomes a failed outcome."""
-        state = TrainState(self.start) if parent is None else parent
+        state = TrainState(self.start) if parent is None else self._continued(parent)
         before = perf_counter()
         try:
             operated = self._operate(job, state)
         except _FaultyOperationError as fault:
             plugin = self._fault(fault.operation)
             return Outcome(job.id, failure=failure_of(fault.error, plugin))
+        except (Exception, SystemExit) as error:
+            return Outcome(job.id, failure=failure_of(error))
         surgery = perf_counter() - before
         try:
             outcome = self._train_and_evaluate(job, operated)
@@ -96,7 +99,10 @@ class Workbench:
             planned = self._cost(operated.state.network, state.step, state.step + job.steps)
             return Outcome(job.id, cost=operated.cost + planned, failure=failure_of(error))
         before = perf_counter()
-        outcome = self._with_proposals(job, outcome)
+        try:
+            outcome = self._with_proposals(job, outcome)
+        except (Exception, SystemExit) as error:
+            return Outcome(job.id, cost=outcome.cost, failure=failure_of(error))
         seconds = {"surgery": surgery, "analysis": perf_counter() - before}
         return attrs.evolve(outcome, seconds={**outcome.seconds, **seconds})
 
@@ -112,10 +118,10 @@ class Workbench:
             try:
                 surgery = operation.apply(edited.network, context)
                 checked(operation, edited.network, surgery)
+                made.append((edited.network, surgery))
+                edited = self._behind(edited, surgery)
             except (Exception, SystemExit) as error:
                 raise _FaultyOperationError(operation.name, error) from error
-            made.append((edited.network, surgery))
-            edited = self._behind(edited, surgery)
         promises = tuple(surgery.promise.exactness.value for _, surgery in made)
         cost = sum((self._probe_cost(*each) for each in made), Cost())
         if edited.network is state.network:
@@ -126,6 +132,13 @@ class Workbench:
         damage = self._meter.measure(state.network, edited.network, predicted)
         cost = cost + self._meter.cost(state.network, edited.network)
         return Operated(edited, promises, places, damage, cost)
+
+    def _continued(self, state: TrainState) -> TrainState:
+        """A state without what an optimizer of another kind has left in it: a run that is resumed may
+        have changed its own."""
+        held = set() if state.slots is None else set(state.slots.values)
+        ours = state.slots is None or held == set(slot_names(self.recipe.optimizer))
+        return state if ours else attrs.evolve(state, slots=None)
 
     def _behind(self, state: TrainState, surgery: Surgery) -> TrainState:
         """The state behind a surgery: with a fresh optimizer, or with what of its state can be carried."""

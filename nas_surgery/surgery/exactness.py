@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from nas_surgery.network import Array, Group, Network, Passes, linear_layer
+from nas_surgery.validators import a
 
 if TYPE_CHECKING:
     from nas_surgery.surgery.result import Matrix
@@ -28,8 +29,8 @@ class Exactness(Enum):
 class Promise:
     """An exactness and the reason for it, in a few words."""
 
-    exactness: Exactness
-    reason: str
+    exactness: Exactness = attrs.field(validator=a(Exactness))
+    reason: str = attrs.field(validator=a(str))
 
     @property
     def exact(self) -> bool:

@@ -1,12 +1,15 @@
 """`Surgery`: the result of an operation."""
 
 from collections.abc import Mapping
+from numbers import Real
+from typing import Any
 
 import attrs
 from scipy import sparse
 
 from nas_surgery.network import Array, Network
 from nas_surgery.surgery.exactness import Promise
+from nas_surgery.validators import a, whole
 
 Matrix = Array | sparse.csr_array | sparse.csc_array
 
@@ -25,6 +28,18 @@ class Carry:
     positions: int = 1
 
 
+def _number(value: Any) -> float | None:
+    if value is not None and (not isinstance(value, Real) or isinstance(value, bool)):
+        raise TypeError(f"predicted must be a number or None, got {value!r}")
+    return None if value is None else float(value)
+
+
+def _carries(_: Any, attribute: Any, value: Any) -> None:
+    good = isinstance(value, Mapping) and all(isinstance(each, Carry) for each in value.values())
+    if not good:
+        raise TypeError(f"{attribute.name} must hold Carries by address, got {value!r}")
+
+
 @attrs.frozen(eq=False)
 class Surgery:
     """The new network and what was promised about it.
@@ -32,15 +47,16 @@ class Surgery:
     predicted: the change of the outputs that the operation expects, RMS ÷ RMS of the outputs; None if
     it has no estimate. carried: by address in the new network, how optimizer state reaches layers that
     were changed and not made anew. before: the surgery that came first, if this is the second of two.
-    probe_passes: what it cost, in forward passes of the probe through the network.
+    probe_passes: what it cost, in forward passes of the probe through the network. TypeError or
+    ValueError for what is none of that.
     """
 
-    network: Network
-    promise: Promise
-    predicted: float | None = None
-    carried: Mapping[int, Carry] = attrs.Factory(dict)
+    network: Network = attrs.field(validator=a(Network))
+    promise: Promise = attrs.field(validator=a(Promise))
+    predicted: float | None = attrs.field(default=None, converter=_number)
+    carried: Mapping[int, Carry] = attrs.field(factory=dict, validator=_carries)
     before: "Surgery | None" = None
-    probe_passes: int = 0
+    probe_passes: int = attrs.field(default=0, validator=whole(0))
 
     def noting(self, remark: str) -> "Surgery":
         """The same surgery with a remark behind the reason of its promise."""

@@ -8,9 +8,18 @@ from nas_surgery.operations import OPERATIONS, AddNeurons, Context, Identity, Op
 from nas_surgery.recommender import Limits, Recommender
 from nas_surgery.search.jobs import Cost, Job
 from nas_surgery.search.workbench import PROBE_SAMPLES, Workbench
-from nas_surgery.surgery import Surgery, proved
+from nas_surgery.surgery import Carry, Promise, Surgery, proved
 from nas_surgery.testing.builders import build, labelled
-from nas_surgery.training import SGD, Recipe, Samples, TrainState
+from nas_surgery.training import (
+    SGD,
+    Adam,
+    AdamW,
+    Recipe,
+    RMSprop,
+    Samples,
+    TrainState,
+    slot_names,
+)
 
 NETWORK = build(3, 5, "tanh", 4, dtype=np.float32)
 TRAIN, VALIDATION = labelled(NETWORK, 10, seed=1), labelled(NETWORK, 7, seed=2)
@@ -211,6 +220,7 @@ def with_kernel(change):
     return apply
 
 
+PROMISE = proved("the test says so")
 BROKEN = {
     "ValueError: no": raising(ValueError("no\nsecond line")),
     "SystemExit: 3": raising(SystemExit(3)),
@@ -222,6 +232,14 @@ BROKEN = {
     "weights that are not finite float32": with_kernel(lambda d: Dense(d.kernel * np.nan, d.bias)),
     "left weights that are not": lambda network, context: surgery(network.astype(np.float64)),
     "read-only": writing,
+    "destination is read-only": lambda network, context: context.probe.__setitem__(0, 0),
+    "array is read-only": lambda network, context: context.labels.sort(),
+    "predicted must be a number or None, got 'abc'": lambda network, context: Surgery(network, PROMISE, "abc"),
+    "promise must be a Promise, got None": lambda network, context: Surgery(network, None),
+    "exactness must be an Exactness, got 'proved'": lambda network, context: Surgery(network, Promise("proved", "")),
+    "network must be a Network, got None": lambda network, context: Surgery(None, PROMISE),
+    "carried must hold Carries by address, got {0: 1}": lambda network, context: Surgery(network, PROMISE, carried={0: 1}),
+    "probe_passes must be a whole number": lambda network, context: Surgery(network, PROMISE, probe_passes=-1),
 }  # fmt: skip
 
 
@@ -239,6 +257,53 @@ def test_an_operation_that_breaks_a_rule_fails_its_candidate(reason):
     assert outcome.cost == Cost()
     assert all(np.array_equal(before[k], array) for k, array in NETWORK.parameters().items())
     assert not made.perform(Job(1, None, steps=1), None).failed
+
+
+def test_optimizer_state_that_cannot_be_carried_fails_its_candidate():
+    """Such as one for which an operation gives maps of other shapes."""
+
+    def wrong(network, context):
+        edited = with_kernel(lambda d: Dense(2 * d.kernel))(network, context).network
+        return Surgery(edited, PROMISE, carried={2: Carry(2, columns=np.ones((9, 9)))})
+
+    made = bench(attrs.evolve(RECIPE, state_at_surgery="carry"))
+    first = made.perform(Job(0, None, steps=2), None)
+    outcome = made.perform(Job(1, 0, (Mine(wrong),), steps=2), first.state)
+    assert outcome.failure.reason.startswith("ValueError: matmul")
+    assert outcome.failure.plugin == "my-plugin 1.2"
+
+
+@pytest.mark.parametrize("step", ["measure", "candidates"])
+def test_whatever_else_goes_wrong_fails_the_job(monkeypatch, step):
+    """What is measured or proposed around the operations too."""
+
+    def fail(*_):
+        raise np.linalg.LinAlgError("did not converge")
+
+    made = bench()
+    monkeypatch.setattr(made._meter, "measure", fail)
+    monkeypatch.setattr(Recommender, "candidates", fail)
+    surgery = (AddNeurons(0, 1),) if step == "measure" else ()
+    outcome = made.perform(Job(0, None, surgery, steps=1, thresholds=(0.1, 1.0)), None)
+    assert outcome.failure.reason == "LinAlgError: did not converge"
+
+
+OPTIMIZERS = [SGD(0.1), SGD(0.1, momentum=0.9), Adam(), AdamW(), RMSprop(), RMSprop(momentum=0.5)]
+
+
+@pytest.mark.parametrize("before", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("now", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("at_surgery", ["carry", "reset"])
+def test_a_state_of_another_optimizer_is_gone_on_with_afresh(before, now, at_surgery):
+    """As a run is whose optimizer was changed; of one with the same arrays it goes on."""
+    recipe = attrs.evolve(RECIPE, state_at_surgery=at_surgery)
+    first = bench(attrs.evolve(recipe, optimizer=before)).perform(Job(0, None, steps=4), None)
+    made = bench(attrs.evolve(recipe, optimizer=now))
+    outcome = made.perform(Job(1, 0, steps=3), first.state)
+    assert not outcome.failed
+    kept = slot_names(before) == slot_names(now)
+    assert outcome.state.slots.updates == (7 if kept else 3)
+    assert not made.perform(Job(2, 0, (AddNeurons(0, 1),), steps=3), first.state).failed
 
 
 def test_operations_get_a_probe_and_a_key_of_their_own():
