@@ -25,6 +25,7 @@ from nas_surgery.onnx_reading import check_foreign, read_export, read_model
 OPSET = 21
 IR_VERSION = 10
 INPUT, OUTPUT, BATCH = "input", "logits", "N"
+LARGEST = 2**31 - 2**20  # bytes of weights, beside which the rest of the file has room
 
 _ONE_NODE: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}),
@@ -44,10 +45,12 @@ def export_onnx(network: Network, metadata: Mapping[str, Any] | None = None) -> 
     """The network as an ONNX model: raw inputs (N, *input_shape) to logits (N, outputs).
 
     metadata: JSON values, kept under their keys beside the structure that `read_onnx` needs. Raises
-    ModelFileError for values that could not be read again.
+    ModelFileError for values that could not be read again, and for more weights than a file holds.
     """
     from onnx import helper, numpy_helper
 
+    if sum(array.nbytes for array in named_arrays(network).values()) > LARGEST:
+        raise ModelFileError(f"an ONNX file holds {LARGEST:,} bytes of weights at most")
     graph = _Graph(network)
     for address, layer in enumerate(network.layers):
         graph.add(address, layer)
