@@ -56,13 +56,14 @@ def finished(tmp_path_factory):
 
 
 def test_run_warns_of_a_doubtful_export(here, monkeypatch):
-    """In one line of the report; the run is a success all the same."""
+    """In a line of the report and of `inspect`; the run is a success all the same."""
     agreement = Agreement(0.5, 1e-6, True)
     monkeypatch.setattr("nas_surgery.runner.compare_onnx", lambda *_: agreement)
     code, out, _ = call("run", "spec.toml", "--out", "out")
     assert code == 0
     (line,) = [line for line in out.splitlines() if line.startswith("warning")]
     assert line == f"warning   winner.onnx: {agreement}"
+    assert f"warning: winner.onnx: {agreement}" in call("inspect", "out")[1]
 
 
 def test_run_reports_the_winner_its_cost_and_where_it_is(here):
