@@ -235,6 +235,7 @@ class _Graph:
             self._node("Sigmoid", address)
             self._node("Mul", address, x)
         elif function == "relu6":
+            self._unfuse_relu()
             self._node("Clip", address, self._constant("zero", 0), self._constant("six", 6))
         else:
             kind, attributes = _ONE_NODE[function]
@@ -244,6 +245,15 @@ class _Graph:
             self._node(kind, address, **attributes)
             if narrowed:
                 self._cast(address, "widen", np.float64)
+
+    def _unfuse_relu(self) -> None:
+        """Let a Relu right before a relu6, which needs none, be an Identity.
+
+        onnxruntime fuses the two, and fails where they are float64.
+        """
+        before = next((n for n in reversed(self.nodes) if n.op_type != "Identity"), None)
+        if self._dtype == np.float64 and before is not None and before.op_type == "Relu":
+            before.op_type = "Identity"
 
     def _cast(self, address: int, name: str, dtype: type) -> None:
         self._node("Cast", address, name=name, to=_element_type(np.dtype(dtype)))
