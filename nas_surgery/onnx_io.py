@@ -25,6 +25,7 @@ from nas_surgery.onnx_reading import check_foreign, read_export, read_model
 OPSET = 21
 IR_VERSION = 10
 INPUT, OUTPUT, BATCH = "input", "logits", "N"
+LARGEST = 2**31 - 2**20  # bytes of weights, beside which the rest of the file has room
 
 _ONE_NODE: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}),
@@ -44,10 +45,12 @@ def export_onnx(network: Network, metadata: Mapping[str, Any] | None = None) -> 
     """The network as an ONNX model: raw inputs (N, *input_shape) to logits (N, outputs).
 
     metadata: JSON values, kept under their keys beside the structure that `read_onnx` needs. Raises
-    ModelFileError for values that could not be read again.
+    ModelFileError for values that could not be read again, and for more weights than a file holds.
     """
     from onnx import helper, numpy_helper
 
+    if sum(array.nbytes for array in named_arrays(network).values()) > LARGEST:
+        raise ModelFileError(f"an ONNX file holds {LARGEST:,} bytes of weights at most")
     graph = _Graph(network)
     for address, layer in enumerate(network.layers):
         graph.add(address, layer)
@@ -232,6 +235,7 @@ class _Graph:
             self._node("Sigmoid", address)
             self._node("Mul", address, x)
         elif function == "relu6":
+            self._unfuse_relu()
             self._node("Clip", address, self._constant("zero", 0), self._constant("six", 6))
         else:
             kind, attributes = _ONE_NODE[function]
@@ -241,6 +245,15 @@ class _Graph:
             self._node(kind, address, **attributes)
             if narrowed:
                 self._cast(address, "widen", np.float64)
+
+    def _unfuse_relu(self) -> None:
+        """Let a Relu right before a relu6, which needs none, be an Identity.
+
+        onnxruntime fuses the two, and fails where they are float64.
+        """
+        before = next((n for n in reversed(self.nodes) if n.op_type != "Identity"), None)
+        if self._dtype == np.float64 and before is not None and before.op_type == "Relu":
+            before.op_type = "Identity"
 
     def _cast(self, address: int, name: str, dtype: type) -> None:
         self._node("Cast", address, name=name, to=_element_type(np.dtype(dtype)))

@@ -56,6 +56,7 @@ def _ending(summary: dict[str, Any]) -> list[str]:
         f" {summary['backend']}; stopped: {summary['stopped']}",
         f"  winner {accuracies(summary, metric_name(summary))}; validation loss {summary['loss']['validation']:.4f}",
         f"  cost: {cost['relative']:.2f} × training the final network, {cost['seconds']:.1f} s",
+        *([f"  warning: {summary['onnx_warning']}"] if summary.get("onnx_warning") else []),
     ]
 
 

@@ -12,14 +12,14 @@ from threadpoolctl import threadpool_limits
 
 import nas_surgery.accounts as accounts
 from nas_surgery.callers import SpecLike, as_spec, followed, given_keys
-from nas_surgery.errors import NasSurgeryError, RunError
+from nas_surgery.errors import ModelFileError, NasSurgeryError, RunError
 from nas_surgery.event_log import EventLog, seconds_spent
 from nas_surgery.failpoints import failpoint
 from nas_surgery.files import load, save, write_atomically
 from nas_surgery.files import unused as unused_name
 from nas_surgery.network import Network, as_functions, as_mapping, as_path, expect_network
 from nas_surgery.network.storage import to_bytes
-from nas_surgery.onnx_io import check_onnx, export_onnx
+from nas_surgery.onnx_io import compare_onnx, export_onnx
 from nas_surgery.overrides import blamed
 from nas_surgery.preparation import Preparation, prepare
 from nas_surgery.result import ParetoPoint, Result, in_target_units
@@ -276,14 +276,12 @@ class _Run:
     def _finish(
         self, found: SearchResult, baseline: dict[str, Any] | None, seconds: float
     ) -> Result:
-        """Export the winner, checked under onnxruntime before the run is called done."""
+        """Save everything, then check the exported winner: a finding is told and costs nothing."""
         failpoint("export.started")
         made, network = self.made, self._final(found.network)
         winner = accounts.figures(found.winner, found.network, made, self.bench.evaluate)
         summary = accounts.summary(made, found, winner, baseline, seconds, self.warnings)
-        content = export_onnx(network, plain(accounts.onnx_metadata(made, found)))
-        sample = made.splits.validation.x[:CHECK_SAMPLES]
-        summary["onnx_difference"] = check_onnx(content, network, sample)
+        summary |= {"onnx_difference": None, "onnx_warning": None}
         points = tuple(
             ParetoPoint(
                 self._final(each), o.parameters, o.loss, o.accuracy, o.job, made.epochs_of(o)
@@ -291,11 +289,27 @@ class _Run:
             for o, each in found.front
         )
         if self.directory is not None:
-            _write_results(self.directory, network, content, points, summary)
+            _write_results(self.directory, network, points, summary)
+        summary |= self._export(network, found)
+        if self.directory is not None:
+            _write_summary(self.directory, summary)
         self.driver.tell("run_finished", summary)
         failpoint("export.finished")
         path = None if self.directory is None else self.directory.path
         return Result(network, self.journal.records, summary, points, path)
+
+    def _export(self, network: Network, found: SearchResult) -> dict[str, Any]:
+        """Write the winner as ONNX and check it; what the summary says of it."""
+        sample = self.made.splits.validation.x[:CHECK_SAMPLES]
+        try:
+            content = export_onnx(network, plain(accounts.onnx_metadata(self.made, found)))
+            if self.directory is not None:
+                write_atomically(self.directory.path / "winner.onnx", content)
+            checked = compare_onnx(content, network, sample)
+        except ModelFileError as error:
+            return {"onnx_difference": None, "onnx_warning": f"winner.onnx: {error}"}
+        warning = f"winner.onnx: {checked}" if checked.beyond else None
+        return {"onnx_difference": checked.difference, "onnx_warning": warning}
 
     def _final(self, network: Network) -> Network:
         splits = self.made.splits
@@ -322,7 +336,6 @@ class _Run:
 def _write_results(
     directory: RunDirectory,
     network: Network,
-    content: bytes,
     points: Sequence[ParetoPoint],
     summary: dict[str, Any],
 ) -> None:
@@ -333,7 +346,10 @@ def _write_results(
     for file in set(directory.pareto.iterdir()) - wanted.keys():
         file.unlink()
     write_atomically(directory.path / "winner.safetensors", to_bytes(network))
-    write_atomically(directory.path / "winner.onnx", content)
+    _write_summary(directory, summary)
+
+
+def _write_summary(directory: RunDirectory, summary: dict[str, Any]) -> None:
     text = json.dumps(plain(summary), indent=2, ensure_ascii=False) + "\n"
     write_atomically(directory.summary, text.encode())
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import nas_surgery as ns
 from nas_surgery.cli import main
-from nas_surgery.onnx_io import read_metadata
+from nas_surgery.onnx_io import Agreement, read_metadata
 
 SPEC = """
 [data]
@@ -53,6 +53,17 @@ def finished(tmp_path_factory):
     (folder / "spec.toml").write_text(SPEC)
     assert call("run", folder / "spec.toml", "--out", folder / "out")[0] == 0
     return folder / "out"
+
+
+def test_run_warns_of_a_doubtful_export(here, monkeypatch):
+    """In a line of the report and of `inspect`; the run is a success all the same."""
+    agreement = Agreement(0.5, 1e-6, True)
+    monkeypatch.setattr("nas_surgery.runner.compare_onnx", lambda *_: agreement)
+    code, out, _ = call("run", "spec.toml", "--out", "out")
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if line.startswith("warning")]
+    assert line == f"warning   winner.onnx: {agreement}"
+    assert f"warning: winner.onnx: {agreement}" in call("inspect", "out")[1]
 
 
 def test_run_reports_the_winner_its_cost_and_where_it_is(here):

@@ -104,6 +104,14 @@ def test_the_last_layer_may_be_any(layers):
     assert np.allclose(onnx_function(export_onnx(network))(x), network.forward(x))
 
 
+@pytest.mark.parametrize("between", [[], ["linear"], [Dropout(0.5)], ["linear", "linear"]])
+def test_relu6_behind_relu_runs_in_float64(between):
+    """onnxruntime fuses the two and would fail; what it is given means the same, and comes back."""
+    network = build(3, 4, "relu", *between, "relu6", 2)
+    content, x = export_onnx(network), 9 * inputs(network)
+    assert check_onnx(content, network, x) < 1e-10
+
+
 def test_names_shapes_and_versions_are_pinned():
     """A named input and output with a symbolic batch axis, and versions that onnxruntime runs."""
     network = build((4, 5), Flatten(), 3, dtype=np.float32)

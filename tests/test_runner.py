@@ -9,6 +9,7 @@ import nas_surgery as ns
 from nas_surgery.data import load_dataset
 from nas_surgery.errors import (
     DataError,
+    ModelFileError,
     NasSurgeryError,
     OperationError,
     RunError,
@@ -17,7 +18,7 @@ from nas_surgery.errors import (
 )
 from nas_surgery.network import keyed_generator
 from nas_surgery.numpy_backend import NumpyBackend
-from nas_surgery.onnx_io import onnx_function, read_metadata
+from nas_surgery.onnx_io import Agreement, onnx_function, read_metadata
 from nas_surgery.plugins import default_registry
 from nas_surgery.splits import split
 from nas_surgery.testing.oracles import scaled_error
@@ -116,6 +117,65 @@ def test_the_winner_is_the_same_in_every_form(finished):
     content = (finished.directory / "winner.onnx").read_bytes()
     assert scaled_error(onnx_function(content)(x), stored.forward(x)) < 1e-5
     assert finished.summary["onnx_difference"] < 1e-5
+
+
+def doubtful(monkeypatch, failing=None):
+    """Let every check of an export find something, or fail."""
+
+    def compare(content, network, x):
+        if failing:
+            raise ModelFileError(failing)
+        return Agreement(0.5, 1e-6, True)
+
+    monkeypatch.setattr("nas_surgery.runner.compare_onnx", compare)
+
+
+@pytest.mark.parametrize("failing", [None, "onnxruntime does not run the exported model: why"])
+def test_a_doubtful_export_loses_nothing(monkeypatch, tmp_path, finished, failing):
+    """Everything is saved and as it would be; the summary and the command line tell, a resume ends well."""
+    doubtful(monkeypatch, failing)
+    result = ns.run(SPEC, out=tmp_path / "out")
+    for again in (result, ns.resume(tmp_path / "out")):
+        wanted = failing or "the exported model differs from the network by 5.0e-01"
+        assert again.summary["onnx_warning"].startswith(f"winner.onnx: {wanted}")
+        assert again.summary["onnx_difference"] == (None if failing else 0.5)
+        assert json.loads((tmp_path / "out" / "summary.json").read_text())["onnx_warning"]
+        assert again.network.equals(finished.network)
+    for name in ("winner.safetensors", "winner.onnx"):
+        assert (tmp_path / "out" / name).read_bytes() == (finished.directory / name).read_bytes()
+
+
+def test_the_check_of_an_export_comes_last(monkeypatch, tmp_path):
+    """Whatever ends the process then, weights, front and summary are there."""
+
+    def crash(content, network, x):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nas_surgery.runner.compare_onnx", crash)
+    with pytest.raises(KeyboardInterrupt):
+        ns.run(SPEC, out=tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"winner.safetensors", "winner.onnx", "summary.json", "pareto"} <= names
+
+
+def test_inputs_at_a_large_offset_end_in_a_winner(tmp_path):
+    """800 inputs far from zero, not scaled: what two libraries differ by is explained by rounding."""
+    generator, offset = keyed_generator(0, "offset inputs"), 300
+    kernel = generator.normal(size=(800, 6))
+    centred = ns.Network(
+        800, [ns.Dense(kernel, -offset * kernel.sum(axis=0)), ns.Dense(kernel[:6])]
+    )
+    x = (offset + generator.normal(size=(60, 800))).astype(np.float32)
+    spec = {
+        "data": {"scaling": "none"},
+        "training": {"optimizer": "adam", "learning_rate": 1e-9},
+        "search": {**SEARCH, "max_epochs": 2, "initial_epochs": 2, "operations": ["identity"]},
+    }
+    start = centred.astype(np.float32)
+    result = ns.run(spec, network=start, data=(x, np.arange(60) % 6), out=tmp_path / "out")
+    assert result.summary["onnx_warning"] is None
+    assert result.summary["onnx_difference"] > 1e-5
+    assert (tmp_path / "out" / "winner.onnx").is_file()
 
 
 def test_the_onnx_file_says_where_it_comes_from(finished):

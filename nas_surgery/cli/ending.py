@@ -47,6 +47,8 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
         lines.insert(1, _line("baseline", start, count, summary["baseline"], metric))
     if summary["stopped"] != "finished":
         lines.insert(-1, f"stopped   by {summary['stopped']}")
+    if summary["onnx_warning"]:
+        lines.append(f"warning   {summary['onnx_warning']}")
     if summary["accuracy"]["validation"] <= summary["chance"]:
         lines.append(
             f"warning   always giving the same answer has {metric} {summary['chance']:.4f}: nothing was"

@@ -12,6 +12,7 @@ from nas_surgery.surgery import (
     centre_inputs,
     first_linear,
     fold_centring,
+    fold_loses_digits,
     proved,
     writer_inputs,
 )
@@ -25,8 +26,10 @@ class FoldInputCentring(Operation):
     """Move the inputs' mean between preprocessing and the bias of the first linear layer. Exact.
 
     method "fold" (default): the means that Normalize layers subtract are absorbed into the first
-    bias, so that a network trained on centred inputs takes inputs as they are. It rewrites frozen
-    preprocessing, so it belongs behind a run, not into one. "centre": the other way round, a
+    bias, so that a network trained on centred inputs takes inputs as they are. Means that lie so many
+    standard deviations from zero (on the probe, or as the Normalize scales) that the sums would lose
+    digits stay where they are. It rewrites frozen preprocessing, so it belongs behind a run, not into
+    one. "centre": the other way round, a
     Normalize that subtracts the probe's mean is added and the first bias makes up for it, so that
     training goes on with centred inputs; it needs a probe.
     """
@@ -41,6 +44,8 @@ class FoldInputCentring(Operation):
                 isinstance(layer, Normalize) and layer.mean.any() for layer in network.layers
             ):
                 return Surgery(network, proved("nothing is subtracted from the inputs"), 0.0)
+            if fold_loses_digits(network, context.probe):
+                return Surgery(network, proved("kept: the sums would lose digits by the mean"), 0.0)
             return Surgery(fold_centring(network), proved("the bias takes the mean over"), 0.0)
         if context.probe is None:
             raise OperationError(f"{self.name}: method 'centre' needs a probe for the inputs' mean")

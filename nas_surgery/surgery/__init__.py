@@ -1,6 +1,11 @@
 """The mathematics of surgery, for any operation: channel maps, depth changes, and proofs of exactness."""
 
-from nas_surgery.surgery.centring import centre_inputs, first_linear, fold_centring
+from nas_surgery.surgery.centring import (
+    centre_inputs,
+    first_linear,
+    fold_centring,
+    fold_loses_digits,
+)
 from nas_surgery.surgery.components import Components, singular_components
 from nas_surgery.surgery.copies import clone_map, split_map
 from nas_surgery.surgery.depth import (
@@ -63,9 +68,10 @@ __all__ = [
     "fit_into_reader",
     "fitted_promise",
     "fold_centring",
+    "fold_loses_digits",
     "gradient_map",
-    "group_functions",
     "group_activations",
+    "group_functions",
     "incoming_norms",
     "insert_identity",
     "map_kind",

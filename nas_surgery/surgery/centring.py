@@ -5,6 +5,9 @@ import numpy as np
 
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Layer, Network, Normalize, linear_layer, own
+from nas_surgery.surgery.probe import writer_inputs
+
+FOLD_ROUNDING = 1e-5  # float32 keeps so much of inputs at 84 standard deviations from zero
 
 
 def centre_inputs(network: Network, mean: Array) -> Network:
@@ -27,6 +30,21 @@ def fold_centring(network: Network) -> Network:
             )
     changes[first] = (_shifted(network, first, _input_at_zero(network, first)),)
     return network.replace(changes)
+
+
+def fold_loses_digits(network: Network, probe: Array | None) -> bool:
+    """Whether sums with the mean in them would be coarser than `FOLD_ROUNDING` of the inputs' spread.
+
+    The spread is that of the probe's inputs to the first linear layer; without a probe it is taken for
+    one that the Normalize layers scale to 1.
+    """
+    first = first_linear(network)
+    at_zero = _input_at_zero(network, first)
+    spread = np.ones_like(at_zero)
+    if probe is not None:
+        spread = writer_inputs(network, first, probe).std(axis=0)
+    coarse = float(np.finfo(network.dtype).eps) * np.linalg.norm(at_zero)
+    return bool(coarse > FOLD_ROUNDING * np.linalg.norm(spread))
 
 
 def first_linear(network: Network) -> int:

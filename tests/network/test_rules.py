@@ -4,6 +4,7 @@ import pytest
 from nas_surgery.network import (
     Activation,
     Dense,
+    Dropout,
     Flatten,
     Network,
     NetworkError,
@@ -30,6 +31,7 @@ NEXT = Dense(np.ones((3, 2)))
         (2, [DENSE, Dense(np.ones((3, 2), np.float32))], "one dtype per network: layer 0: kernel"),
         (2, [Normalize(0, 1), DENSE], "mean is float32 but layer 1: kernel is float64"),
         (2, [DENSE, Normalize(np.zeros(3), np.ones(3))], "layer 1: Normalize must stand before"),
+        (2, [Dropout(), Normalize(0.0, 1.0), DENSE], "before every linear layer and Dropout"),
         (2, [Activation("relu")], "at least one linear layer"),
         (2, [], "at least one linear layer"),
         ((4, 2), [DENSE], r"one vector of logits, got shape \(4, 3\); is a Flatten missing"),

@@ -86,3 +86,23 @@ def test_layers_before_the_first_linear_one_are_refused():
         FoldInputCentring().apply(
             network.replace({0: (Normalize(np.ones(3), np.ones(3)), network.layers[0])})
         )
+
+
+@pytest.mark.parametrize("deviations", [10, 1000])
+@pytest.mark.parametrize("probed", [False, True])
+def test_a_fold_that_would_lose_digits_is_left_out(deviations, probed):
+    """Means many standard deviations from zero stay a Normalize: in float32, not in float64."""
+    mean, scale = np.full(30, 5.0 * deviations), np.full(30, 1.0 if probed else 5.0)
+    network = build(30, Normalize(mean, scale), 8, "relu", 3)
+    x = (mean + 2.5 * inputs(build(30, 1), 40)).astype(np.float32)
+    probe = x if probed else None
+    for dtype, loses in ((np.float32, deviations > 100), (np.float64, False)):
+        surgery = FoldInputCentring().apply(network.astype(dtype), Context(probe=probe))
+        assert (
+            any(layer.kind == "normalize" and layer.mean.any() for layer in surgery.network.layers)
+            == loses
+        )
+        assert surgery.promise.exact
+        assert surgery.promise.reason.startswith("kept") == loses
+        error = np.abs(surgery.network.forward(x) - network.forward(x)).max()
+        assert error < 1e-5 * np.abs(network.forward(x)).max()

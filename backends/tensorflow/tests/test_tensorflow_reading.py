@@ -52,7 +52,7 @@ def test_a_call_of_its_own_is_refused(backend: Backend, keras: Any, kind: str) -
     else:
         part = model if kind == "instance" else culprit
         part.call = doubled(part.call)
-    with pytest.raises(BackendError, match="'culprit'.* computes something else than was read"):
+    with pytest.raises(BackendError, match=r"'culprit'.* computes something else than was read"):
         backend.from_native(model, 4)
 
 

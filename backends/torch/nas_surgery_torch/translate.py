@@ -19,7 +19,6 @@ from nas_surgery_torch.activations import SOFTPLUS_THRESHOLD
 from nas_surgery_torch.devices import repeatable
 from nas_surgery_torch.normalize import is_normalize, normalize_module
 
-
 ACTIVATIONS: dict[str, tuple[type[nn.Module], dict[str, Any]]] = {
     "linear": (nn.Identity, {}),
     "relu": (nn.ReLU, {}),
