@@ -61,7 +61,7 @@ def fields(name):
 ADD, REMOVE = AddNeurons(0, 1), RemoveNeurons(0, 2)
 PROBE = {"probe": X, "labels": Y}
 CALLS = {
-    "run spec": ns.run,
+    "run spec": lambda v: ns.run(v) if not isinstance(v, dict) or v else None,
     "run network": lambda v: ns.run(SHORT, network=v) if v is not None else None,
     "run data": lambda v: ns.run(SHORT, data=v) if v is not None else None,
     "run out": lambda v: ns.run({**SHORT, "seed": -1}, out=v),
