@@ -31,6 +31,8 @@ def blamed(
 
 
 def _speaks_of(text: str, key: str, value: Any) -> bool:
-    """Whether a message names the key, or quotes the text that it was given."""
-    named = re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.]*\w)", text)
+    """Whether a message names the key, or quotes the text that it was given. A key that is a word of its own
+    has to stand at the beginning."""
+    place = r"(?<![\w.])" if "." in key else "^(unknown key ')?"
+    named = re.search(rf"{place}{re.escape(key)}(?![\w.]*\w)", text)
     return bool(named) or (isinstance(value, str) and bool(value) and repr(value) in text)

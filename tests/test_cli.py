@@ -121,11 +121,17 @@ BAD = [
     ("[network]\nfile = 'missing.onnx'", (), ["spec.toml", "missing.onnx", "No such file"]),
     ("[network]\nfile = 'spec.toml'", (), ["spec.toml", "suffix must be one of .safetensors, .onnx"]),
     ("[search]\nstrategy = 'papr'", (), ["spec.toml", "search.strategy", "did you mean 'paper'"]),
-    ("", ("--set", "search.max_epochs=0"), ["spec.toml", "search.max_epochs", "≥ 1"]),
+    ("", ("--set", "search.max_epochs=0"), ["--set search.max_epochs=0: ", "≥ 1"]),
+    ("", ("--set", "search.max_epoch=3"), ["--set search.max_epoch=3: ", "did you mean 'search.max_epochs'"]),
+    ("", ("--set", "search.strategy=papr"), ["--set search.strategy=papr: ", "did you mean 'paper'"]),
+    ("seed = 1", ("--set", "seed.x=1"), ["--set seed.x=1: ", "seed is not a table"]),
+    ("", ("--set", "data.source=npz:missing.npz"), ["--set data.source=npz:missing.npz: ", "No such file"]),
+    ("sed = 1", ("--set", "search.max_epochs=3"), ["spec.toml: ", "'sed'"]),
+    ("[training]\nrho = 0.5", ("--set", "training.optimizer=sgd"), ["spec.toml: ", "training.rho"]),
     ("", ("--set", "nonsense"), ["--set", "KEY=VALUE is needed"]),
-    ("", ("--seed", "-1"), ["spec.toml", "seed", "≥ 0"]),
-    ("", ("--backend", "nunpy"), ["spec.toml", "training.backend", "did you mean 'numpy'"]),
-    ("", ("--device", "cuda"), ["spec.toml", "training.device", "'cuda'", "cpu"]),
+    ("", ("--seed", "-1"), ["--seed -1: ", "≥ 0"]),
+    ("", ("--backend", "nunpy"), ["--backend nunpy: training.backend", "did you mean 'numpy'"]),
+    ("", ("--device", "cuda"), ["--device cuda: training.device", "'cuda'", "cpu"]),
     ("seed =", (), ["spec.toml", "not valid TOML"]),
 ]  # fmt: skip
 
@@ -225,7 +231,8 @@ def test_inspect_of_a_run_tells_how_it_ended_and_lists_its_front(finished):
     _, _, table = out.partition("Front of all trained networks")
     assert summary["pareto"]
     for point in summary["pareto"]:
-        assert f"{point['parameters']:,}  {point['loss']:15.4f}" in table
+        row = next(line for line in table.splitlines() if f" {point['parameters']:,} " in line)
+        assert row.split()[1:3] == [f"{point['epochs']:.3g}", f"{point['loss']:.4f}"]
 
 
 def test_inspect_of_a_run_without_a_result_says_how_to_go_on(finished, tmp_path):
@@ -352,7 +359,8 @@ def test_a_person_can_follow_on_a_terminal(here):
         ) as process:
             os.close(terminal)
             shown = _read_all(controller)
-            assert "winner" in process.stdout.read().decode()
+            printed = process.stdout.read().decode()
+            assert ("winner" in printed) == (not quiet)
         assert process.returncode == 0
         if quiet:
             assert shown == ""
@@ -382,3 +390,115 @@ def test_a_reader_that_goes_away_ends_it_quietly(here):
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
+
+
+def printed(*arguments):
+    """The one JSON object that a command prints."""
+    code, out, err = call(*arguments, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_json_of_a_run_is_its_summary(here):
+    """And where it is; the same when it is resumed, and with --quiet."""
+    found = printed("run", "spec.toml", "--out", "out")
+    summary = json.loads((here / "out" / "summary.json").read_text())
+    assert found == {**summary, "directory": "out"}
+    again = printed("resume", "out", "--quiet")
+    del found["cost"]["seconds"], again["cost"]["seconds"]
+    assert again == found
+
+
+def test_json_of_inspect(finished, tmp_path):
+    """Of a run everything, of a file what its weights say, of runs how well damage was predicted."""
+    found = printed("inspect", finished)
+    assert set(found) == {"network", "layers", "proposals", "run", "damage"}
+    network = ns.load(finished)
+    assert found["network"]["parameters"] == network.parameter_count
+    assert [layer["units"] for layer in found["layers"]] == list(network.hidden)
+    assert {proposal["operation"]["name"] for proposal in found["proposals"]} >= {"identity"}
+    assert found["run"] == json.loads((finished / "summary.json").read_text())
+    of_file = printed("inspect", finished / "winner.onnx")
+    assert of_file == {key: found[key] for key in ("network", "layers", "proposals")}
+    assert set(printed("inspect", finished.parent)) == {"damage"}
+
+
+def test_json_of_export_and_operate(finished, tmp_path):
+    """What was written, its size, and what each operation promises."""
+    file, edited = tmp_path / "start.onnx", tmp_path / "edited.onnx"
+    found = printed("export", finished / "start.safetensors", "-o", file)
+    assert found["output"] == str(file)
+    assert found["network"]["hidden"] == [6]
+    found = printed(
+        "operate", file, "--op", "add_neurons:layer=1,count=2,method=zero", "-o", edited
+    )
+    assert found["network"]["hidden"] == [8] == list(ns.load(edited).hidden)
+    (step,) = found["operations"]
+    assert step["operation"]["name"] == "add_neurons"
+    assert step["exactness"] == "proved"
+
+
+def test_json_of_plugins():
+    """The names by kind, and None where nothing failed."""
+    first = printed("plugins")["plugins"][0]
+    assert first["name"] == "nas_surgery.builtin"
+    assert "paper" in first["provides"]["strategies"]
+    assert first["error"] is None
+
+
+def test_with_json_an_error_leaves_standard_output_empty(here):
+    """So that no reader takes half of it for a result."""
+    for arguments in (("run", "nowhere.toml"), ("inspect", "nowhere.onnx"), ("resume", "nowhere")):
+        code, out, err = call(*arguments, "--json")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_quiet_is_quiet(here):
+    """Nothing on either stream, warnings included; errors are still said."""
+    options = ["--set", "run.workers=2", "--quiet"]
+    assert call("run", "spec.toml", "--out", "out", *options) == (0, "", "")
+    assert call("resume", "out", "--quiet") == (0, "", "")
+    code, out, err = call("run", "spec.toml", "--out", "out", "--quiet")
+    assert (code, out) == (2, "")
+    assert "holds a run already" in err
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
+def test_an_output_that_is_there_is_kept(finished, tmp_path, kind):
+    """Unless --force is given; what it is makes no difference."""
+    out = tmp_path / "out.safetensors"
+    if kind == "file":
+        out.write_bytes(b"mine")
+    elif kind == "folder":
+        out.mkdir()
+    else:
+        out.symlink_to(tmp_path / "nowhere")
+    for command in (["export"], ["operate", "--op", "identity"]):
+        code, _, err = call(*command, finished / "winner.onnx", "-o", out)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "is there already; --force overwrites it" in err
+    if kind == "file":
+        assert out.read_bytes() == b"mine"
+        assert call("export", finished / "winner.onnx", "-o", out, "--force")[0] == 0
+        assert ns.load(out).equals(ns.load(finished))
+        assert call("operate", out, "--op", "identity", "-o", out, "--force")[0] == 0
+
+
+def test_what_is_set_and_not_used_is_said(here):
+    """On standard error, piped or not; in the summary, and in the events."""
+    options = ["--set", "run.workers=2", "--set", "search.strategy=default"]
+    options += ["--set", "search.score=paper"]
+    (here / "spec.toml").write_text(SPEC.split("strategy")[0] + "max_epochs = 2")
+    code, out, err = call("run", "spec.toml", "--out", "out", *options)
+    first, second = err.splitlines()
+    assert code == 0
+    assert first.startswith("nas-surgery: warning: run.workers is set and not used: ")
+    assert second.startswith("nas-surgery: warning: search.score is set and not used: ")
+    assert "warning" not in out
+    warnings = json.loads((here / "out" / "summary.json").read_text())["warnings"]
+    assert [f"nas-surgery: warning: {text}" for text in warnings] == [first, second]
+    lines = (here / "out" / "events.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["text"] for event in events if event["kind"] == "warning"] == warnings
+    assert call("resume", "out")[2] == "", "it was said"
+    assert json.loads((here / "out" / "summary.json").read_text())["warnings"] == warnings

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,10 @@ def described(value: Any) -> str:
         return f"an array of shape {value.shape}"
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    kind = type(value).__name__
     if isinstance(value, str | bytes | int | float | complex | os.PathLike | list | tuple | dict):
         shown = one_line(repr(value))
-        return f"{kind} {shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + '…'}"
-    return f"a {kind}"
+        return shown if len(shown) <= MAX_SHOWN else f"{shown[: MAX_SHOWN - 1]}…"
+    return f"a {type(value).__name__}"
 
 
 def as_path(name: str, value: Any) -> Path:
@@ -85,6 +85,7 @@ def as_numbers(name: str, value: Any) -> "np.ndarray[Any, Any]":
 
 def as_items(name: str, value: Any, wanted: str) -> tuple[Any, ...]:
     """What a list, a tuple or another iterable that is no text holds."""
-    if isinstance(value, str | bytes | type) or not hasattr(value, "__iter__"):
-        raise refusal(name, value, wanted)
-    return tuple(value)
+    with suppress(TypeError):
+        if not isinstance(value, str | bytes):
+            return tuple(value)
+    raise refusal(name, value, wanted)

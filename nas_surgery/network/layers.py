@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from nas_surgery.network.activations import ACTIVATIONS, Function
-from nas_surgery.network.arguments import expect
+from nas_surgery.network.arguments import described
 from nas_surgery.network.arrays import Array, Shape, frozen_array
 from nas_surgery.network.errors import NetworkError
 
@@ -127,10 +127,9 @@ class Activation(Layer):
     function: str = "linear"
 
     def __attrs_post_init__(self) -> None:
-        expect("Activation.function", self.function, str, "a name")
-        if self.function not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise NetworkError(f"Activation.function {self.function!r} is not one of {known}")
+        if not isinstance(self.function, str) or self.function not in ACTIVATIONS:
+            known, given = ", ".join(ACTIVATIONS), described(self.function)
+            raise NetworkError(f"Activation.function {given} is not one of {known}")
 
     @property
     def definition(self) -> Function:
@@ -176,9 +175,8 @@ class Dropout(Layer):
     rate: float = 0.5
 
     def __attrs_post_init__(self) -> None:
-        expect("Dropout.rate", self.rate, Real, "a number")
-        if not 0 <= self.rate < 1:
-            raise NetworkError(f"Dropout.rate must be in [0, 1), got {self.rate}")
+        if not isinstance(self.rate, Real) or not 0 <= self.rate < 1:
+            raise NetworkError(f"Dropout.rate must be in [0, 1), got {described(self.rate)}")
 
     @property
     def passes(self) -> Passes:

@@ -31,15 +31,17 @@ from nas_surgery.network.summary import summary_table
 def _shape(value: Any) -> Shape:
     if isinstance(value, int | np.integer):
         return (int(value),)
-    items = as_items("input_shape", value, "a whole number or a list of them")
+    try:
+        items = tuple(value)
+    except TypeError:
+        raise NetworkError(
+            f"input_shape must hold positive whole numbers, got {described(value)}"
+        ) from None
     return tuple(int(i) if isinstance(i, np.integer) else i for i in items)
 
 
 def _layers(value: Iterable[Layer]) -> tuple[Layer, ...]:
-    layers = as_items("layers", value, "a list of layers")
-    for layer in layers:
-        expect("each of layers", layer, Layer, "a layer")
-    return layers
+    return as_items("layers", value, "a list of layers")
 
 
 @attrs.frozen(eq=False)
@@ -82,7 +84,7 @@ class Network:
             known = ", ".join(INITIALIZERS)
             raise NetworkError(f"initializer {initializer!r} is not one of {known}")
         shape, dtype = _shape(input_shape), _float(dtype)
-        layers = [_cast(layer, dtype) for layer in _layers(preprocessing)]
+        layers = [_cast(layer, dtype) for layer in _prefix(preprocessing)]
         if len(shape) > 1:
             layers.append(Flatten())
         _check_sizes(shape)
@@ -212,6 +214,13 @@ class Network:
 def array_name(address: int, field: str) -> str:
     """Name of a layer's array, in memory and in every file format."""
     return f"layers.{address}.{field}"
+
+
+def _prefix(value: Any) -> tuple[Layer, ...]:
+    layers = as_items("preprocessing", value, "a list of layers")
+    for layer in layers:
+        expect("each of preprocessing", layer, Layer, "a layer")
+    return layers
 
 
 def _sizes(value: Any) -> tuple[int, ...]:

@@ -14,12 +14,6 @@ Observer = Callable[[Event], Any]
 
 logger = logging.getLogger("nas_surgery")
 
-LOGGED = {
-    "plugin_failed": "{reason}",
-    "warning": "{text}",
-    "job_repeated": "job {job} is trained again: its weights are gone or damaged",
-}
-
 
 class Audience:
     """Tells everyone of everything, and remembers what observers want.
@@ -53,8 +47,9 @@ class Audience:
             self._tell_one(observer, event)
         if self.log is not None:
             self.log(event)
-        if event.kind in LOGGED:
-            logger.warning(LOGGED[event.kind].format_map(event.data))
+        text = _worth_logging(event)
+        if text is not None:
+            logger.warning("%s", text)
 
     def _tell_one(self, observer: Observer, event: Event) -> None:
         try:
@@ -67,3 +62,15 @@ class Audience:
             self.error = self.error or error
             with suppress(ValueError):
                 self._observers.remove(observer)
+
+
+def _worth_logging(event: Event) -> str | None:
+    """What is said even to those who do not observe the run."""
+    data = event.data
+    if event.kind == "warning":
+        return str(data["text"])
+    if event.kind == "plugin_failed":
+        return f"{data.get('plugin', '')} {data['reason']}".strip()
+    if event.kind == "job_repeated":
+        return f"job {data['job']} is trained again: its weights are gone or damaged"
+    return None

@@ -212,7 +212,7 @@ STRUCTURES = {
     "input_shape of true": (described_as(input_shape=[True]), "positive whole numbers"),
     "input_shape of fractions": (described_as(input_shape=[3.0]), "positive whole numbers"),
     "input_shape of text": (described_as(input_shape="3"), "positive whole numbers"),
-    "input_shape null": (described_as(input_shape=None), "structure is damaged"),
+    "input_shape null": (described_as(input_shape=None), "not a valid network: input_shape"),
     "dropout of NaN": (
         described_as(json.dumps(DESCRIPTION).replace('"relu"', "NaN")),
         "NaN is not a number",
@@ -220,7 +220,7 @@ STRUCTURES = {
     "dropout of 1": (layers({"kind": "dropout", "arrays": [], "rate": 1}), "must be in"),
     "dropout of text": (
         layers({"kind": "dropout", "arrays": [], "rate": "0.5"}),
-        "structure is damaged",
+        "not a valid network: Dropout.rate",
     ),
 }
 

@@ -59,7 +59,7 @@ DAMAGES = {
     "format": ({"format": 2}, "format version 2 is not 1"),
     "shape": ({"input_shape": [5]}, "not a valid network: layer 0"),
     "huge shape": ({"input_shape": [2**33, 2**33]}, "not a valid network: layer 0"),
-    "bad shape": ({"input_shape": None}, "the structure is damaged"),
+    "bad shape": ({"input_shape": None}, "not a valid network: input_shape"),
     "text for a shape": ({"input_shape": "33"}, "not a valid network"),
     "no layers": ({"layers": []}, "at least one linear layer"),
     "not a list": ({"layers": 3}, "the structure is damaged"),
