@@ -96,6 +96,7 @@ def summary(
         "operations": list(found.operations),
         "parents": list(found.lineage),
         "stopped": found.stopped,
+        "reason": found.reason,
         "pareto": [
             {"job": o.job, "parameters": o.parameters, "loss": o.loss, "accuracy": o.accuracy}
             for o, _ in found.front

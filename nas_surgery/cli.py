@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 the run gave no valid network, 2 wrong input, 130 interrupted."""
+"""The command line. Exit codes: 0 done, 1 the run failed, 2 wrong input, 130 interrupted."""
 
 import sys
 from collections.abc import Iterator
@@ -94,7 +94,7 @@ def run(
     directory = out or _new_directory(spec)
     with _stoppable(), Progress(shown=not quiet and sys.stderr.isatty()) as progress:
         result = carry_out(spec, out=directory, overrides=overrides, observers=[progress])
-    say(_report(result.summary, directory))
+    _conclude(result.summary, directory)
 
 
 @main.command()
@@ -112,7 +112,7 @@ def resume(directory: Path, allow_changes: bool, quiet: bool) -> None:
 
     with _stoppable(), Progress(shown=not quiet and sys.stderr.isatty()) as progress:
         result = carry_on(directory, allow_changes=allow_changes, observers=[progress])
-    say(_report(result.summary, directory))
+    _conclude(result.summary, directory)
 
 
 @main.command()
@@ -235,6 +235,15 @@ def _new_directory(spec: Path) -> Path:
     while exists(directory := Path("runs") / f"{spec.stem}-{number}"):
         number += 1
     return directory
+
+
+def _conclude(summary: dict[str, Any], directory: Path) -> None:
+    """Say what came out; a search that could not go on says why, and is no success."""
+    say(_report(summary, directory))
+    if summary["stopped"] == "failures":
+        complain(f"error: {summary['reason']}; the best network so far is saved")
+        complain(f"once that is mended, go on with: nas-surgery resume {directory}")
+        sys.exit(1)
 
 
 def _report(summary: dict[str, Any], directory: Path) -> str:

@@ -126,7 +126,9 @@ def _carry_out(
             run = _Run(made, directory, observers, stack)
             return run.carry_out(allow_changes)
     except InterruptedRunError as stop:
-        stop.directory = None if directory is None else directory.path
+        if directory is not None:
+            stop.directory = directory.path
+            stop.saved = stop.saved or (directory.path / "winner.safetensors").is_file()
         raise
     except OSError as error:
         where = "" if directory is None else f"{directory.path}: "

@@ -15,9 +15,11 @@ from nas_surgery.errors import RunError, SearchFailedError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.preparation import Preparation
+from nas_surgery.search.asking import GivenUpError, ask
 from nas_surgery.search.endings import (
     SearchResult,
     best_so_far,
+    broke_off,
     check_winner,
     edits_of,
     lineage_of,
@@ -30,7 +32,7 @@ from nas_surgery.search.jobs import Cost, Job, Outcome, Round
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
-from nas_surgery.search.strategy import Setting
+from nas_surgery.search.strategy import Search, Setting
 from nas_surgery.training import TrainState
 
 Observer = Callable[[Event], Any]
@@ -70,28 +72,30 @@ class Driver:
         return perf_counter() - self._began
 
     def search(self) -> SearchResult:
-        """Run the strategy to its end, or until time is up or a signal comes.
+        """Run the strategy to its end, or until time is up, a signal comes or it cannot go on.
 
         Raises SearchFailedError if no valid network came out.
         """
-        generator = self.preparation.strategy.search(self._setting())
-        current = next(generator)
+        strategy, current, told = self._strategy(), Round(()), None
         while True:
             try:
-                outcomes = self._round(current)
+                answer = ask(strategy, told, self._outcomes)
+                if not isinstance(answer, Round):
+                    return self._end(answer)
+                current = answer
+                told = self._round(current)
             except InterruptedRunError as signal:
-                best = best_so_far(current, self._outcomes)
-                if best is None:
-                    raise
-                return self._result(best, str(signal), signal.signum)
-            if len(outcomes) < len(current.jobs):
+                return self._stop(current, str(signal), signal, signal.signum)
+            except GivenUpError as failure:
+                return self._stop(current, "failures", failure)
+            if len(told) < len(current.jobs):
                 best = best_so_far(current, self._outcomes)
                 assert best is not None, "time is up only behind a best network"
                 return self._result(best, "max_seconds")
-            try:
-                current = generator.send(outcomes)
-            except StopIteration as end:
-                return self._result(end.value, self._end_of(end.value))
+
+    def _strategy(self) -> Search:
+        """The strategy's search, begun with the first question."""
+        return (yield from self.preparation.strategy.search(self._setting()))
 
     def foresee(self, job: Job) -> None:
         """Say before the search that `beside` will be asked for this job on the start network."""
@@ -231,7 +235,7 @@ class Driver:
         self._failures = self._failures + 1 if outcome.failed else 0
         limit = self.preparation.spec.run.max_failures
         if self._failures >= limit and not self.journal.replaying:
-            raise SearchFailedError(f"{self._failures} jobs in a row failed: {reason_of(outcome)}")
+            raise GivenUpError(f"{self._failures} jobs in a row failed: {reason_of(outcome)}")
         return outcome
 
     def _state(self, job: int) -> TrainState:
@@ -255,15 +259,42 @@ class Driver:
     def _parent_state(self, job: Job) -> TrainState | None:
         return None if job.parent is None else self._state(job.parent)
 
-    def _result(self, winner: int, stopped: str, signum: int | None = None) -> SearchResult:
+    def _end(self, winner: int) -> SearchResult:
+        """The strategy has ended. If it did so because its last jobs broke off, the run has not."""
+        last = self._outcomes[max(self._outcomes)]
+        if self._failures and broke_off(last) and not self._outcomes[winner].failed:
+            reason = f"the last {self._failures} jobs failed: {reason_of(last)}"
+            return self._result(winner, "failures", reason=reason)
+        return self._result(winner, self._end_of(winner))
+
+    def _stop(
+        self, current: Round, stopped: str, why: BaseException, signum: int | None = None
+    ) -> SearchResult:
+        """Something ends the search from outside, with the best network whose weights are there."""
+        best = best_so_far(current, self._outcomes, self._front.outcomes, self._there)
+        if best is None and isinstance(why, InterruptedRunError):
+            raise why
+        if best is None:
+            raise SearchFailedError(f"no valid network came out of the run: {why}") from why
+        return self._result(best, stopped, signum, None if signum else str(why))
+
+    def _there(self, job: int) -> bool:
+        return self.states.get(job) is not None
+
+    def _result(
+        self, winner: int, stopped: str, signum: int | None = None, reason: str | None = None
+    ) -> SearchResult:
         outcome = self._outcomes[winner]
         check_winner(outcome, self.preparation.limits)
         lineage = lineage_of(winner, self._jobs)
-        front = tuple((o, self.network(o.job)) for o in self._front.outcomes)
+        wanted = [o for o in self._front.outcomes if signum is None or self._there(o.job)]
+        front = tuple((o, self.network(o.job)) for o in wanted)
         network = self.network(winner)
         self._keep({*self._kept, winner, *(o.job for o, _ in front)})
         edits = edits_of(lineage, self._jobs)
-        return SearchResult(outcome, network, edits, lineage, front, self._cost, stopped, signum)
+        return SearchResult(
+            outcome, network, edits, lineage, front, self._cost, stopped, signum, reason
+        )
 
     def _end_of(self, winner: int) -> str:
         """Why the strategy ended."""
