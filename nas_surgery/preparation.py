@@ -13,7 +13,7 @@ from nas_surgery.errors import DataError, NasSurgeryError, SpecError
 from nas_surgery.files import load
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
-from nas_surgery.plugins import Registry, default_registry, load_registry
+from nas_surgery.plugins import BUILTIN, Registry, default_registry, load_registry
 from nas_surgery.recommender import Limits
 from nas_surgery.scores import Score, wanted
 from nas_surgery.search.strategy import Strategy
@@ -82,7 +82,7 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
         score = registry.get("scores", spec.search.score)
         wanted(score)
         try_score(registry, spec.search.score, score)
-    operations, refused = _operations(spec, registry)
+    operations, refused = _operations(spec, registry, strategy)
     spec.training.make_optimizer()
     if data is not None:
         spec = attrs.evolve(spec, data=attrs.evolve(spec.data, source=ARRAYS))
@@ -112,17 +112,22 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
 
 
 def _operations(
-    spec: Spec, registry: Registry
+    spec: Spec, registry: Registry, strategy: Strategy
 ) -> tuple[dict[str, type[Operation]], tuple[str, ...]]:
-    """The operations that the search may use, all that are registered or those that are named, and
-    why others may not."""
-    files = {Path(name).name for name in spec.plugins}
+    """The operations that the search may use, all that the strategy draws from or those that are named,
+    and why others may not."""
     everything: dict[str, type[Operation]] = registry.all("operations")
     if spec.search.operations:
         with naming("search.operations"):
             everything = {name: registry.get("operations", name) for name in spec.search.operations}
         return sound_operations(registry, everything, named=everything)
-    named = {name for name in everything if registry.owner("operations", name).name in files}
+    owners = {name: registry.owner("operations", name).name for name in everything}
+    files = {Path(name).name for name in spec.plugins}
+    named = {name for name, owner in owners.items() if owner in files}
+    if not strategy.draws_installed:
+        for name in owners.keys() - named:
+            if owners[name] != BUILTIN:
+                del everything[name]
     return sound_operations(registry, everything, named)
 
 

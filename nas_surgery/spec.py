@@ -160,7 +160,8 @@ class TrainingSpec:
 class SearchSpec:
     """`[search]`: strategy, score and limits; `settings` are the strategy's own keys.
 
-    operations: names of those that the search may use; none means all that are registered. exclude:
+    operations: names of those that the search may use; none means all that are registered, but with
+    the paper's strategy those alone that are built in or come from a file in `plugins`. exclude:
     addresses in the start network of layers that surgery leaves alone.
     """
 
