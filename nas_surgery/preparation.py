@@ -1,6 +1,6 @@
 """From a spec to everything that a run needs. Whatever can be wrong is found here, before a file is written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from nas_surgery.operations import Operation
 from nas_surgery.plugins import BUILTIN, Registry, default_registry, load_registry
 from nas_surgery.recommender import Limits
 from nas_surgery.scores import Score, wanted
-from nas_surgery.search.strategy import Strategy
+from nas_surgery.search.strategy import Setting, Strategy
 from nas_surgery.spec import SearchSpec, Spec
 from nas_surgery.splits import Splits, split
 from nas_surgery.structuring import structure, unknown_key
@@ -50,6 +50,23 @@ class Preparation:
     @property
     def limits(self) -> Limits:
         return limits_of(self.spec.search)
+
+    def setting(self, report: Callable[[str, BaseException], None]) -> Setting:
+        """What the strategy is told. report: told by name of a score that raised."""
+        search = self.spec.search
+        return Setting(
+            network=self.network,
+            seed=self.spec.seed,
+            max_epochs=search.max_epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            training_samples=len(self.splits.train),
+            operations=self.operations,
+            score=self.score,
+            score_name=search.score,
+            limits=self.limits,
+            target_accuracy=search.target_accuracy,
+            report=report,
+        )
 
 
 def limits_of(search: SearchSpec) -> Limits:

@@ -32,7 +32,7 @@ from nas_surgery.search.jobs import Cost, Job, Outcome, Round
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
-from nas_surgery.search.strategy import Search, Setting
+from nas_surgery.search.strategy import Search
 from nas_surgery.training import TrainState
 
 Observer = Callable[[Event], Any]
@@ -95,7 +95,8 @@ class Driver:
 
     def _strategy(self) -> Search:
         """The strategy's search, begun with the first question."""
-        return (yield from self.preparation.strategy.search(self._setting()))
+        setting = self.preparation.setting(self._report)
+        return (yield from self.preparation.strategy.search(setting))
 
     def foresee(self, job: Job) -> None:
         """Say before the search that `beside` will be asked for this job on the start network."""
@@ -127,22 +128,6 @@ class Driver:
         """Tell those that the caller gave, and no plugin."""
         for observer in self._observers:
             observer(Event(kind, self.seconds, data))
-
-    def _setting(self) -> Setting:
-        made, search = self.preparation, self.preparation.spec.search
-        return Setting(
-            network=made.network,
-            seed=made.spec.seed,
-            max_epochs=search.max_epochs,
-            steps_per_epoch=made.steps_per_epoch,
-            training_samples=len(made.splits.train),
-            operations=made.operations,
-            score=made.score,
-            score_name=search.score,
-            limits=made.limits,
-            target_accuracy=search.target_accuracy,
-            report=self._report,
-        )
 
     def _round(self, current: Round) -> list[Outcome]:
         """The outcomes of a round's jobs; fewer return if time is up."""
