@@ -54,7 +54,8 @@ def run(
     source. out: a new run directory, or None to keep everything in memory. overrides: values by
     dotted key. observers: functions that are told every Event. Raises a NasSurgeryError before
     anything is written if something is wrong, and an InterruptedRunError (a KeyboardInterrupt) after
-    a signal, when the best network so far is saved.
+    a signal, when the best network so far is saved. A search whose jobs go on failing, or whose strategy
+    fails, gives the best network so far, with `stopped` "failures" and the reason in its summary.
     """
     resolved = as_spec(spec, overrides)
     _begin_workers(resolved)

@@ -185,7 +185,7 @@ class RunSpec:
 
     threads: of linear algebra, in each process. executor: "local", or "processes" with that many
     `workers`. job_seconds: a job that takes longer in a worker is killed and fails. max_failures:
-    jobs that may fail in a row before the run stops. baseline: also train the start topology; beside the
+    jobs that may fail in a row before the run ends with the best network so far. baseline: also train the start topology; beside the
     search where there are workers, unless its seconds are limited.
     """
 
