@@ -9,7 +9,7 @@ import attrs
 
 from nas_surgery.backends import Backend
 from nas_surgery.data import Dataset, as_dataset, load_dataset
-from nas_surgery.errors import DataError, NasSurgeryError, SpecError
+from nas_surgery.errors import DataError, NasSurgeryError, PluginError, SpecError
 from nas_surgery.files import load
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
@@ -83,6 +83,19 @@ def naming(place: object) -> Iterator[None]:
         raise (error if place is None else type(error)(f"{place}: {error}")) from error.__cause__
 
 
+@contextmanager
+def _faults_of(strategy: str) -> Iterator[None]:
+    """What a strategy raises is a refusal, or a fault of it that is named."""
+    try:
+        yield
+    except NasSurgeryError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"search.strategy: {strategy!r} fails on the start network: {type(error).__name__}: {error}"
+        ) from error
+
+
 def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Preparation:
     """Load plugins, data, network and backend, and check that they fit.
 
@@ -109,7 +122,8 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     except DataError as error:
         raise DataError(f"data source {spec.data.source!r}: {error}") from None
     start = _start(spec, splits, dataset.sample_shape, network)
-    strategy.check(start, limits_of(spec.search), operations)
+    with _faults_of(spec.search.strategy):
+        strategy.check(start, limits_of(spec.search), operations)
     backend.check(start)
     steps = -(-len(splits.train) // spec.training.batch_size)
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)

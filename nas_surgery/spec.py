@@ -185,8 +185,8 @@ class RunSpec:
 
     threads: of linear algebra, in each process. executor: "local", or "processes" with that many
     `workers`. job_seconds: a job that takes longer in a worker is killed and fails. max_failures:
-    jobs that may fail in a row before the run ends with the best network so far. baseline: also train the start topology; beside the
-    search where there are workers, unless its seconds are limited.
+    jobs that may fail in a row before the run ends with the best network so far. baseline: also train
+    the start topology; beside the search where there are workers, unless its seconds are limited.
     """
 
     executor: str = attrs.field(default="local", validator=one_of("local", "processes"))

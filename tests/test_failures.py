@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import nas_surgery as ns
 from nas_surgery.cli import main
-from nas_surgery.errors import SearchFailedError
+from nas_surgery.errors import PluginError, SearchFailedError
 from nas_surgery.numpy_backend import NumpyBackend
 
 PAPER = {
@@ -141,6 +141,19 @@ def test_a_strategy_that_fails_in_mid_run_loses_nothing(tmp_path, then):
         assert result.summary["stopped"] == "failures"
         assert result.summary["reason"].startswith(FAULTS[then])
         assert ns.load(tmp_path / "out").equals(result.network)
+
+
+def test_a_strategy_whose_check_fails_is_named(tmp_path):
+    """Before anything is trained or written."""
+    check = "    def check(self, network, limits, operations):\n        raise KeyError(3)\n"
+    text = STRATEGY.format(first="", then="return 0").replace(
+        "    def search", f"{check}    def search"
+    )
+    (tmp_path / "mine.py").write_text(text)
+    spec = {**SPEC, "plugins": [str(tmp_path / "mine.py")]}
+    with pytest.raises(PluginError, match="'mine' fails on the start network: KeyError: 3"):
+        ns.run({**spec, "search": {"strategy": "mine"}}, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_strategy_that_fails_at_once_is_an_error(tmp_path):

@@ -1,8 +1,10 @@
 """Asking a strategy what is next. It may be a plugin's, so what it answers is checked."""
 
+import json
 from collections.abc import Mapping
 
 from nas_surgery.search.jobs import Job, Outcome, Round
+from nas_surgery.search.journal import plain
 from nas_surgery.search.strategy import Search
 
 
@@ -43,11 +45,19 @@ def _checked_round(answer: object, known: Mapping[int, Outcome]) -> Round:
     for job in answer.jobs:
         _check_job(job, taken, known)
         taken.add(job.id)
+    _check_json(answer)
     return answer
 
 
+def _check_json(answer: Round) -> None:
+    try:
+        json.dumps(plain([answer.decision, *(job.to_json() for job in answer.jobs)]))
+    except (TypeError, ValueError) as error:
+        raise GivenUpError(f"what the strategy yields does not fit a journal: {error}") from None
+
+
 def _check_job(job: Job, taken: set[int], known: Mapping[int, Outcome]) -> None:
-    if not isinstance(job.id, int) or job.id < 0:
+    if job.id < 0:
         raise GivenUpError(f"ids of jobs count up from 0, got {job.id!r}")
     if job.id in taken:
         raise GivenUpError(f"the strategy asks for job {job.id} twice")

@@ -43,6 +43,7 @@ WRONG = {
     "job 2 of the strategy has no parent 1": [Round((Job(2, 1),))],
     "names job 9": [Round((Job(2, 0),), live=(9,))],
     "names job 8": [Round((Job(2, 0),), best=8)],
+    "does not fit a journal": [Round((Job(2, 0),), decision={"why": object()})],
     "ids of jobs count up from 0, got -1": [Round((Job(-1, None),))],
     "the strategy raised ValueError: a": [ValueError("a\nb")],
     "the strategy raised SystemExit: 3": [SystemExit(3)],
@@ -56,6 +57,24 @@ def test_what_cannot_be_is_said(reason):
         ask(begun(*WRONG[reason]), [], KNOWN)
     assert reason in str(given_up.value)
     assert "\n" not in str(given_up.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"id": None}, "id must be an int, got None"),
+        ({"parent": "0"}, "parent must be a whole number ≥ 0, got '0'"),
+        ({"operations": ("identity",)}, "operations must be an Operation, got 'identity'"),
+        ({"steps": 2.5}, "steps must be a whole number ≥ 0, got 2.5"),
+        ({"purpose": 3}, "purpose must be a str, got 3"),
+        ({"rate": float("nan")}, "rate must be a number > 0, got nan"),
+        ({"average": -1}, "average must be a whole number ≥ 0, got -1"),
+    ],
+)
+def test_a_job_that_could_not_be_carried_out_cannot_be_made(fields, rule):
+    """The error is raised in the strategy, where the mistake is."""
+    with pytest.raises((TypeError, ValueError), match=rule):
+        Job(**{"id": 0, "parent": None, **fields})
 
 
 @pytest.mark.parametrize("winner", [None, 5, "0"])
