@@ -100,6 +100,7 @@ def summary(
         "parents": list(found.lineage),
         "stopped": found.stopped,
         "warnings": list(warnings),
+        "reason": found.reason,
         "pareto": [
             {
                 "job": o.job,

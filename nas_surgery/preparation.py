@@ -1,6 +1,6 @@
 """From a spec to everything that a run needs. Whatever can be wrong is found here, before a file is written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,15 @@ import attrs
 
 from nas_surgery.backends import Backend
 from nas_surgery.data import Dataset, as_dataset, load_dataset
-from nas_surgery.errors import DataError, NasSurgeryError, SpecError
+from nas_surgery.errors import DataError, NasSurgeryError, PluginError, SpecError
 from nas_surgery.files import load
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
-from nas_surgery.plugins import Registry, default_registry, load_registry
+from nas_surgery.plugins import BUILTIN, Registry, default_registry, load_registry
 from nas_surgery.recommender import Limits
 from nas_surgery.scores import Score, wanted
 from nas_surgery.search.jobs import Outcome
-from nas_surgery.search.strategy import Strategy
+from nas_surgery.search.strategy import Setting, Strategy
 from nas_surgery.spec import SearchSpec, Spec
 from nas_surgery.splits import Splits, split
 from nas_surgery.structuring import structure, unknown_key
@@ -56,6 +56,23 @@ class Preparation:
     def limits(self) -> Limits:
         return limits_of(self.spec.search)
 
+    def setting(self, report: Callable[[str, BaseException], None]) -> Setting:
+        """What the strategy is told. report: told by name of a score that raised."""
+        search = self.spec.search
+        return Setting(
+            network=self.network,
+            seed=self.spec.seed,
+            max_epochs=search.max_epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            training_samples=len(self.splits.train),
+            operations=self.operations,
+            score=self.score,
+            score_name=search.score,
+            limits=self.limits,
+            target_accuracy=search.target_accuracy,
+            report=report,
+        )
+
 
 def limits_of(search: SearchSpec) -> Limits:
     """What networks of the search have to keep to."""
@@ -69,6 +86,19 @@ def naming(place: object) -> Iterator[None]:
         yield
     except NasSurgeryError as error:
         raise (error if place is None else type(error)(f"{place}: {error}")) from error.__cause__
+
+
+@contextmanager
+def _faults_of(strategy: str) -> Iterator[None]:
+    """What a strategy raises is a refusal, or a fault of it that is named."""
+    try:
+        yield
+    except NasSurgeryError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"search.strategy: {strategy!r} fails on the start network: {type(error).__name__}: {error}"
+        ) from error
 
 
 def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Preparation:
@@ -87,7 +117,7 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
         score = registry.get("scores", spec.search.score)
         wanted(score)
         try_score(registry, spec.search.score, score)
-    operations, refused = _operations(spec, registry)
+    operations, refused = _operations(spec, registry, strategy)
     spec.training.make_optimizer()
     if data is not None:
         spec = attrs.evolve(spec, data=attrs.evolve(spec.data, source=ARRAYS))
@@ -97,7 +127,8 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     except DataError as error:
         raise DataError(f"data source {spec.data.source!r}: {error}") from None
     start = _start(spec, splits, dataset.sample_shape, network)
-    strategy.check(start, limits_of(spec.search), operations)
+    with _faults_of(spec.search.strategy):
+        strategy.check(start, limits_of(spec.search), operations)
     backend.check(start)
     steps = -(-len(splits.train) // spec.training.batch_size)
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
@@ -117,17 +148,22 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
 
 
 def _operations(
-    spec: Spec, registry: Registry
+    spec: Spec, registry: Registry, strategy: Strategy
 ) -> tuple[dict[str, type[Operation]], tuple[str, ...]]:
-    """The operations that the search may use, all that are registered or those that are named, and
-    why others may not."""
-    files = {Path(name).name for name in spec.plugins}
+    """The operations that the search may use, all that the strategy draws from or those that are named,
+    and why others may not."""
     everything: dict[str, type[Operation]] = registry.all("operations")
     if spec.search.operations:
         with naming("search.operations"):
             everything = {name: registry.get("operations", name) for name in spec.search.operations}
         return sound_operations(registry, everything, named=everything)
-    named = {name for name in everything if registry.owner("operations", name).name in files}
+    owners = {name: registry.owner("operations", name).name for name in everything}
+    files = {Path(name).name for name in spec.plugins}
+    named = {name for name, owner in owners.items() if owner in files}
+    if not strategy.draws_installed:
+        for name in owners.keys() - named:
+            if owners[name] != BUILTIN:
+                del everything[name]
     return sound_operations(registry, everything, named)
 
 

@@ -51,9 +51,10 @@ def accuracies(figures: dict[str, Any], metric: str) -> str:
 
 def _ending(summary: dict[str, Any]) -> list[str]:
     cost = summary["cost"]
+    reason = f" ({summary['reason']})" if summary.get("reason") else ""
     return [
         f"Run: strategy {summary['strategy']} on {summary['data']['source']}, seed {summary['seed']},"
-        f" {summary['backend']}; stopped: {summary['stopped']}",
+        f" {summary['backend']}; stopped: {summary['stopped']}{reason}",
         f"  winner {accuracies(summary, metric_name(summary))}; validation loss {summary['loss']['validation']:.4f}",
         f"  cost: {cost['relative']:.2f} × training the final network, {cost['seconds']:.1f} s",
         *([f"  warning: {summary['onnx_warning']}"] if summary.get("onnx_warning") else []),

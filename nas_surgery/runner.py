@@ -63,7 +63,8 @@ def run(
 
     Raises a NasSurgeryError before anything is written if something is wrong. Where a signal ends the
     run by an InterruptedRunError (a KeyboardInterrupt), or an observer by an exception of its own, the
-    best network so far is saved first.
+    best network so far is saved first. A search whose jobs go on failing, or whose strategy fails, gives
+    the best network so far, with `stopped` "failures" and the reason in its summary.
     """
     given, told = as_mapping("overrides", overrides), as_functions("observers", observers)
     folder = None if out is None else as_path("out", out)
@@ -141,7 +142,9 @@ def _carry_out(
             run = _Run(made, directory, audience, stack)
             return run.carry_out(warnings, allow_changes)
     except InterruptedRunError as stop:
-        stop.directory = None if directory is None else directory.path
+        if directory is not None:
+            stop.directory = directory.path
+            stop.saved = stop.saved or (directory.path / "winner.safetensors").is_file()
         raise
     except OSError as error:
         if error is audience.error:

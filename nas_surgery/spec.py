@@ -161,7 +161,8 @@ class TrainingSpec:
 class SearchSpec:
     """`[search]`: strategy, score and limits; `settings` are the strategy's own keys.
 
-    operations: names of those that the search may use; none means all that are registered. exclude:
+    operations: names of those that the search may use; none means all that are registered, but with
+    the paper's strategy those alone that are built in or come from a file in `plugins`. exclude:
     addresses in the start network of layers that surgery leaves alone.
     """
 
@@ -185,8 +186,8 @@ class RunSpec:
 
     threads: of linear algebra, in each process. executor: "local", or "processes" with that many
     `workers`. job_seconds: a job that takes longer in a worker is killed and fails. max_failures:
-    jobs that may fail in a row before the run stops. baseline: also train the start topology; beside the
-    search where there are workers, unless its seconds are limited.
+    jobs that may fail in a row before the run ends with the best network so far. baseline: also train
+    the start topology; beside the search where there are workers, unless its seconds are limited.
     """
 
     executor: str = attrs.field(default="local", validator=one_of("local", "processes"))

@@ -9,7 +9,7 @@ Validator = Callable[[Any, Any, Any], None]
 
 def a(kind: type) -> Validator:
     """An instance of a class."""
-    name = f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
+    name = f"{'an' if kind.__name__[0] in 'AEIOaeio' else 'a'} {kind.__name__}"
 
     def check(_: Any, attribute: Any, value: Any) -> None:
         if not isinstance(value, kind):

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 import nas_surgery
 from nas_surgery import hookspecs
 from nas_surgery.cli import main
+from nas_surgery.network import ACTIVATIONS, LAYERS
 from nas_surgery.plugins import default_registry
 from nas_surgery.spec import Spec
 
@@ -82,6 +83,23 @@ def test_everything_with_a_name_in_specs_is_documented(kind):
             assert re.search(rf"\b{name}\b", REFERENCE), f"{kind}: {name}"
 
 
+def section(title):
+    """A part of the reference."""
+    return REFERENCE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("kind", [*(layer.__name__ for layer in LAYERS.values()), *ACTIVATIONS])
+def test_every_layer_is_documented(kind):
+    """And every activation, in the section on layers."""
+    assert f"`{kind}`" in section("Layers")
+
+
+def test_no_layer_is_documented_that_is_not_there():
+    """Nor one that has gone."""
+    named = set(re.findall(r"^\| `(\w+)` \|", section("Layers"), re.MULTILINE))
+    assert named == {layer.__name__ for layer in LAYERS.values()}
+
+
 OPTIONS = [
     (command, option)
     for command, made in main.commands.items()
@@ -120,8 +138,7 @@ def test_no_option_is_documented_that_is_not_there(command):
 
 def test_no_operation_is_documented_that_is_not_there():
     """The first column of the table of operations holds registered names."""
-    section = REFERENCE.split("\n## Operations\n")[1].split("\n## ")[0]
-    named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    named = re.findall(r"^\| `(\w+)` \|", section("Operations"), re.MULTILINE)
     assert len(named) > 5
     assert set(named) <= set(OPERATIONS)
 

@@ -3,6 +3,7 @@ import sys
 from importlib import metadata
 from types import ModuleType
 
+import attrs
 import pytest
 from click.testing import CliRunner
 
@@ -11,6 +12,7 @@ from nas_surgery import hookspecs, plugins
 from nas_surgery.cli import main
 from nas_surgery.errors import PluginError
 from nas_surgery.plugins import BUILTIN, Registry, load_registry
+from nas_surgery.preparation import prepare
 
 SCORE = "def nas_surgery_scores():\n    return {'mine': lambda accuracy: 2 * accuracy}\n"
 
@@ -348,6 +350,34 @@ def test_an_operation_may_refuse_a_network_that_does_not_suit_it(file):
     text = OPERATION.format(apply=refusing, propose="return [Proposal(cls(), 1.0, '')]")
     failures = [r["failure"] for r in run(file(text)).history if r.get("failure")]
     assert {failure["reason"] for failure in failures} == {"OperationError: too small"}
+
+
+def spec_of(**search):
+    settings = {"max_epochs": 2, **search}
+    return ns.Spec.from_dict({"data": {"source": "sklearn:iris"}, "search": settings})
+
+
+@pytest.mark.parametrize(
+    ("search", "wanted"),
+    [
+        ({"strategy": "paper"}, {"identity", "add_neurons"}),
+        ({"strategy": "default"}, {"identity", "add_neurons", "mine"}),
+        ({"strategy": "paper", "operations": ("identity", "mine")}, {"identity", "mine"}),
+    ],
+)
+def test_an_installed_operation_does_not_change_the_papers_experiment(installed, search, wanted):
+    """Unless the spec names it; its default is the published one, wherever it runs."""
+    installed(own=OPERATION.format(apply="return Identity().apply(network)", propose="return []"))
+    found = prepare(spec_of(**search)).operations
+    assert wanted <= set(found)
+    assert ("mine" in found) == ("mine" in wanted)
+
+
+def test_an_operation_from_a_file_that_the_spec_names_is_drawn_by_every_strategy(file):
+    """Its file is in the spec, so that the experiment is the same everywhere."""
+    text = OPERATION.format(apply="return Identity().apply(network)", propose="return []")
+    spec = attrs.evolve(spec_of(strategy="paper"), plugins=(str(file(text)),))
+    assert "mine" in prepare(spec).operations
 
 
 @pytest.mark.parametrize("number", ["np.int64(3)", "np.float32(0.5)", "(1, 2)"])

@@ -1,6 +1,7 @@
 """Whatever is printed, and wherever to: no traceback, and nothing that a terminal would obey."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -178,3 +179,26 @@ def test_the_command_imports_nothing_before_it_heeds_ctrl_c():
         ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
     ]
     assert imported == ["import os", "import sys"]
+
+
+def test_a_summary_cannot_order_the_terminal_about(tmp_path):
+    """`inspect` shows the files of strangers; what they say is escaped."""
+    evil = "\x1b]0;owned\x07"
+    summary = {
+        "strategy": evil,
+        "data": {"source": evil},
+        "seed": 0,
+        "backend": evil,
+        "stopped": evil,
+        "metric": "accuracy",
+        "accuracy": {"validation": 0.5},
+        "loss": {"validation": 0.5},
+        "cost": {"relative": 1.0, "seconds": 1.0},
+        "pareto": [],
+    }
+    (tmp_path / "journal.jsonl").touch()
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    result = CliRunner().invoke(main, ["inspect", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "\\x1b]0;owned\\x07" in result.stdout
+    assert "\x1b" not in result.stdout

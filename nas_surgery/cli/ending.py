@@ -26,10 +26,14 @@ def stoppable() -> Iterator[None]:
 
 
 def finish(summary: dict[str, Any], directory: Path, as_json: bool, quiet: bool) -> None:
-    """Print what came out."""
+    """Say what came out; a search that could not go on says why, and is no success."""
     if as_json or not quiet:
         value = {**summary, "directory": str(directory)}
         show(_report(summary, directory), value, as_json)
+    if summary["stopped"] == "failures":
+        complain(f"error: {summary['reason']}; the best network so far is saved")
+        complain(f"once that is mended, go on with: nas-surgery resume {directory}")
+        sys.exit(1)
 
 
 def _report(summary: dict[str, Any], directory: Path) -> str:

@@ -15,10 +15,12 @@ from nas_surgery.errors import RunError, SearchFailedError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.preparation import Preparation
+from nas_surgery.search.asking import GivenUpError, ask
 from nas_surgery.search.audience import Audience
 from nas_surgery.search.endings import (
     SearchResult,
     best_so_far,
+    broke_off,
     check_winner,
     edits_of,
     lineage_of,
@@ -31,7 +33,7 @@ from nas_surgery.search.jobs import Cost, Job, Outcome, Round
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
-from nas_surgery.search.strategy import Setting
+from nas_surgery.search.strategy import Search
 from nas_surgery.training import TrainState
 
 
@@ -69,24 +71,31 @@ class Driver:
         return perf_counter() - self._began
 
     def search(self) -> SearchResult:
-        """Run the strategy to its end, or until time is up, an observer ends it or a signal comes.
+        """Run the strategy to its end, or until time is up, an observer ends it, a signal comes or it
+        cannot go on.
 
         Raises SearchFailedError if no valid network came out, or what ended the search without one.
         """
-        generator = self.preparation.strategy.search(self._setting())
-        current = next(generator)
+        strategy, current, told = self._strategy(), Round(()), None
         while True:
             try:
-                outcomes = self._round(current)
+                answer = ask(strategy, told, self._outcomes)
+                if not isinstance(answer, Round):
+                    return self._end(answer)
+                current = answer
+                told = self._round(current)
             except InterruptedRunError as signal:
-                return self._cut_short(current, str(signal), signal)
-            if len(outcomes) < len(current.jobs):
+                return self._stop(current, str(signal), signal)
+            except GivenUpError as failure:
+                return self._stop(current, "failures", failure)
+            if len(told) < len(current.jobs):
                 stopped = "observer" if self.audience.ending else "max_seconds"
-                return self._cut_short(current, stopped, self.audience.error)
-            try:
-                current = generator.send(outcomes)
-            except StopIteration as end:
-                return self._result(end.value, self._end_of(end.value), self.audience.error)
+                return self._stop(current, stopped, self.audience.error)
+
+    def _strategy(self) -> Search:
+        """The strategy's search, begun with the first question."""
+        setting = self.preparation.setting(self._report)
+        return (yield from self.preparation.strategy.search(setting))
 
     def foresee(self, job: Job) -> None:
         """Say before the search that `beside` will be asked for this job on the start network."""
@@ -110,22 +119,6 @@ class Driver:
     def tell(self, kind: str, data: dict[str, Any]) -> None:
         """Tell all observers of an event."""
         self.audience.tell(Event(kind, self.seconds, data))
-
-    def _setting(self) -> Setting:
-        made, search = self.preparation, self.preparation.spec.search
-        return Setting(
-            network=made.network,
-            seed=made.spec.seed,
-            max_epochs=search.max_epochs,
-            steps_per_epoch=made.steps_per_epoch,
-            training_samples=len(made.splits.train),
-            operations=made.operations,
-            score=made.score,
-            score_name=search.score,
-            limits=made.limits,
-            target_accuracy=search.target_accuracy,
-            report=self._report,
-        )
 
     def _round(self, current: Round) -> list[Outcome]:
         """The outcomes of a round's jobs; fewer return if the run ends here."""
@@ -218,7 +211,7 @@ class Driver:
         self._failures = self._failures + 1 if outcome.failed else 0
         limit = self.preparation.spec.run.max_failures
         if self._failures >= limit and not self.journal.replaying:
-            raise SearchFailedError(f"{self._failures} jobs in a row failed: {reason_of(outcome)}")
+            raise GivenUpError(f"{self._failures} jobs in a row failed: {reason_of(outcome)}")
         return outcome
 
     def _state(self, job: int) -> TrainState:
@@ -242,27 +235,52 @@ class Driver:
     def _parent_state(self, job: Job) -> TrainState | None:
         return None if job.parent is None else self._state(job.parent)
 
-    def _cut_short(self, current: Round, stopped: str, error: BaseException | None) -> SearchResult:
-        """The best network so far; the error where there is none."""
-        best = best_so_far(current, self._outcomes)
+    def _end(self, winner: int) -> SearchResult:
+        """The strategy has ended. If it did so because its last jobs broke off, the run has not."""
+        last = self._outcomes[max(self._outcomes)]
+        if self._failures and broke_off(last) and not self._outcomes[winner].failed:
+            reason = f"the last {self._failures} jobs failed: {reason_of(last)}"
+            return self._result(winner, "failures", self.audience.error, reason)
+        return self._result(winner, self._end_of(winner), self.audience.error)
+
+    def _stop(self, current: Round, stopped: str, why: BaseException | None) -> SearchResult:
+        """Something ends the search from outside, with the best network whose weights are there.
+
+        Without one, `why` is raised if it is a signal or an observer's own exception.
+        """
+        reason = str(why) if isinstance(why, GivenUpError) else None
+        error = None if reason else why
+        best = best_so_far(current, self._outcomes, self._front.outcomes, self._there)
         try:
             if best is None:
-                raise SearchFailedError(f"stopped by {stopped} before a network was trained")
-            return self._result(best, stopped, error)
+                raise SearchFailedError(
+                    f"no valid network came out of the run: {reason or f'stopped by {stopped}'}"
+                )
+            return self._result(best, stopped, error, reason)
         except SearchFailedError as failure:
-            raise (error or failure) from None
+            raise (error or failure) from (None if error else why)
+
+    def _there(self, job: int) -> bool:
+        return self.states.get(job) is not None
 
     def _result(
-        self, winner: int, stopped: str, error: BaseException | None = None
+        self,
+        winner: int,
+        stopped: str,
+        error: BaseException | None = None,
+        reason: str | None = None,
     ) -> SearchResult:
         outcome = self._outcomes[winner]
         check_winner(outcome, self.preparation.limits)
         lineage = lineage_of(winner, self._jobs)
-        front = tuple((o, self.network(o.job)) for o in self._front.outcomes)
+        wanted = [o for o in self._front.outcomes if signum is None or self._there(o.job)]
+        front = tuple((o, self.network(o.job)) for o in wanted)
         network = self.network(winner)
         self._keep({*self._kept, winner, *(o.job for o, _ in front)})
         edits = edits_of(lineage, self._jobs)
-        return SearchResult(outcome, network, edits, lineage, front, self._cost, stopped, error)
+        return SearchResult(
+            outcome, network, edits, lineage, front, self._cost, stopped, error, reason
+        )
 
     def _end_of(self, winner: int) -> str:
         """Why the search ended that its strategy brought to an end."""

@@ -1,6 +1,6 @@
 """How a search ends: which network is its result, what made it, and what is told of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -16,8 +16,9 @@ from nas_surgery.search.workbench import DIVERGED
 @attrs.frozen(eq=False)
 class SearchResult:
     """The winner's outcome and network, its operations and ancestors, the front with its networks,
-    and what everything cost. stopped: "finished", "target_accuracy", "max_seconds", "observer", or the
-    name of a signal. error: what is raised once everything is saved."""
+    and what everything cost. stopped: "finished", "target_accuracy", "max_seconds", "observer",
+    "failures" for a search that could not go on (reason: why), or the name of a signal. error: what is
+    raised once everything is saved."""
 
     winner: Outcome
     network: Network
@@ -27,15 +28,27 @@ class SearchResult:
     cost: Cost
     stopped: str
     error: BaseException | None = None
+    reason: str | None = None
 
 
-def best_so_far(current: Round, outcomes: Mapping[int, Outcome]) -> int | None:
+def best_so_far(
+    current: Round,
+    outcomes: Mapping[int, Outcome],
+    others: Iterable[Outcome] = (),
+    there: Callable[[int], bool] = lambda job: True,
+) -> int | None:
     """The best network when a run stops within a round, if there is one: the strategy's, or one that the
-    round only trained on. What surgery made of it in this round nobody has judged yet."""
+    round only trained on. What surgery made of it in this round nobody has judged yet.
+
+    others: what is taken if there is none of these. there: whether the weights of a job are.
+    """
     known = [current.best, *(job.id for job in current.jobs if not job.operations)]
-    there = [outcomes[job] for job in known if job is not None and job in outcomes]
-    valid = [outcome for outcome in there if not outcome.failed]
-    return min(valid, key=lambda o: (-o.accuracy, o.parameters, o.job)).job if valid else None
+    first = [outcomes[job] for job in known if job is not None and job in outcomes]
+    for found in (first, others):
+        valid = [outcome for outcome in found if not outcome.failed and there(outcome.job)]
+        if valid:
+            return min(valid, key=lambda o: (-o.accuracy, o.parameters, o.job)).job
+    return None
 
 
 def lineage_of(winner: int, jobs: Mapping[int, Job]) -> tuple[int, ...]:
@@ -64,6 +77,12 @@ def check_winner(winner: Outcome, limits: Limits) -> None:
         raise SearchFailedError(
             f"search.{key}: no network within {limit:,} came out, the best has {size:,}"
         )
+
+
+def broke_off(outcome: Outcome) -> bool:
+    """Whether a job failed by an error while it trained, which is neither divergence nor a plugin's fault."""
+    failure = outcome.failure
+    return failure is not None and failure.traceback is not None and failure.plugin is None
 
 
 def reason_of(outcome: Outcome) -> str:

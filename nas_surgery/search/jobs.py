@@ -5,12 +5,14 @@ from math import nan
 from typing import Any, Self
 
 import attrs
+from attrs.validators import deep_iterable
 
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
 from nas_surgery.recommender import Candidate
 from nas_surgery.search.topology import describe_topology, skeleton
 from nas_surgery.training import TrainState
+from nas_surgery.validators import a, number, optional, whole
 
 Operations = Mapping[str, type[Operation]]
 
@@ -27,13 +29,15 @@ class Job:
     (ε₁, ε₂) of eq. 13, for proposals on the trained network; None for no proposals.
     """
 
-    id: int
-    parent: int | None
-    operations: tuple[Operation, ...] = ()
-    steps: int = 0
-    purpose: str = "branch"
-    rate: float = 1.0
-    average: int = 0
+    id: int = attrs.field(validator=a(int))
+    parent: int | None = attrs.field(validator=optional(whole(0)))
+    operations: tuple[Operation, ...] = attrs.field(
+        default=(), validator=deep_iterable(a(Operation))
+    )
+    steps: int = attrs.field(default=0, validator=whole(0))
+    purpose: str = attrs.field(default="branch", validator=a(str))
+    rate: float = attrs.field(default=1.0, validator=number(above=0))
+    average: int = attrs.field(default=0, validator=whole(0))
     thresholds: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:

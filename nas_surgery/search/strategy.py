@@ -76,9 +76,12 @@ class Strategy(ABC):
 
     A strategy is pure: the same outcomes lead to the same jobs. It touches no clock, disk, device or
     process, so a run can be replayed from its journal. judges_by_score: whether `search.score` is asked.
+    draws_installed: whether operations take part that are merely installed; others than built-in ones
+    must otherwise be named, by `search.operations` or by their file.
     """
 
     judges_by_score: ClassVar[bool] = True
+    draws_installed: ClassVar[bool] = True
 
     def check(self, network: Network, limits: Limits, operations: Operations) -> None:
         """Raise a SpecError if the search cannot bring this start within the limits; here, if it is

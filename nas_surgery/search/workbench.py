@@ -84,25 +84,21 @@ class Workbench:
     def perform(self, job: Job, parent: TrainState | None) -> Outcome:
         """Carry out a job on its parent's state; whatever goes wrong becomes a failed outcome."""
         state = TrainState(self.start) if parent is None else self._continued(parent)
-        before = perf_counter()
+        cost = Cost()
         try:
+            before = perf_counter()
             operated = self._operate(job, state)
+            surgery = perf_counter() - before
+            end = state.step + job.steps
+            cost = operated.cost + self._cost(operated.state.network, state.step, end)
+            outcome = self._train_and_evaluate(job, operated)
+            before = perf_counter()
+            outcome = self._with_proposals(job, outcome)
         except _FaultyOperationError as fault:
             plugin = self._fault(fault.operation)
             return Outcome(job.id, failure=failure_of(fault.error, plugin))
         except (Exception, SystemExit) as error:
-            return Outcome(job.id, failure=failure_of(error))
-        surgery = perf_counter() - before
-        try:
-            outcome = self._train_and_evaluate(job, operated)
-        except (Exception, SystemExit) as error:
-            planned = self._cost(operated.state.network, state.step, state.step + job.steps)
-            return Outcome(job.id, cost=operated.cost + planned, failure=failure_of(error))
-        before = perf_counter()
-        try:
-            outcome = self._with_proposals(job, outcome)
-        except (Exception, SystemExit) as error:
-            return Outcome(job.id, cost=outcome.cost, failure=failure_of(error))
+            return Outcome(job.id, cost=cost, failure=failure_of(error))
         seconds = {"surgery": surgery, "analysis": perf_counter() - before}
         return attrs.evolve(outcome, seconds={**outcome.seconds, **seconds})
 

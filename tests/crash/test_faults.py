@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nas_surgery import failpoints
 from nas_surgery.search.journal import from_line, to_line
 from nas_surgery.testing.runs import (
     WRITES,
@@ -269,6 +270,35 @@ def test_a_signal_before_any_network_is_no_failure_of_the_search(
     ended = stopped_by(signal.SIGINT, process)
     assert "stopped by SIGINT before a network was saved" in ended.error
     assert f"nas-surgery resume {directory}" in ended.error
+
+
+@pytest.mark.parametrize("passage", [2, 5, 9])
+def test_a_signal_behind_kill_and_resume_saves_the_best(
+    passage: int, spec: Path, tmp_path: Path, undisturbed: Path
+) -> None:
+    """Networks that died with the process need not be trained again for that, and the message is true;
+    so it is where the signal comes too early to save anything new."""
+    directory = tmp_path / "run"
+    command = ["run", str(spec), "--out", str(directory)]
+    assert finish(command, failpoint=f"job.finished:{passage}").code == -signal.SIGKILL
+    interrupted = partial(failpoints.arm, "resume.replayed", interrupt)
+    ended = finish(["resume", str(directory)], before=interrupted)
+    assert ended.code == 130, ended.error
+    assert "the best network so far is saved" in ended.error
+    winner = (directory / "winner.safetensors").read_bytes()
+    for file in (directory / "weights").iterdir():
+        file.unlink()
+    ended = finish(["resume", str(directory)], before=interrupted)
+    assert ended.code == 130, ended.error
+    assert "the best network so far is saved" in ended.error
+    assert (directory / "winner.safetensors").read_bytes() == winner
+    assert finish(["resume", str(directory)]).code == 0
+    assert same_results(undisturbed, directory)
+
+
+def interrupt() -> None:
+    """What Ctrl-C does."""
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def stopped_by(number: signal.Signals, process: CommandProcess) -> Ended:

@@ -1,6 +1,8 @@
 """The conformance suite catches backends that are almost right."""
 
 import inspect
+import subprocess
+import sys
 
 import attrs
 import numpy as np
@@ -259,3 +261,48 @@ def test_the_wrapper_alone_is_no_fault(backend):
     """What is caught above is the change, not the class around it."""
     run(backend, "five_steps_agree_with_the_reference", "adam", "float64")
     run(backend, "a_cut_leaves_no_trace", "adam", 4)
+
+
+SUITES = """
+import pytest
+from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.testing import BackendConformance, on_device
+
+class TwoDevices(NumpyBackend):
+    def devices(self):
+        return ("chip", "cpu")
+
+class TestPlain(BackendConformance):
+    native_model = {native}
+    float64 = {float64}
+
+    @pytest.fixture
+    def backend(self):
+        return NumpyBackend()
+
+@on_device("chip", NumpyBackend)
+class TestNowhere(TestPlain):
+    pass
+
+@on_device("chip", TwoDevices)
+class TestThere(TestPlain):
+    def test_device(self):
+        assert self.device == "chip"
+"""
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("float64", [True, False])
+def test_what_a_backend_does_not_offer_is_not_collected(tmp_path, native, float64):
+    """No skips: neither an accelerator that is not there, nor a dtype or a native model."""
+    file = tmp_path / "test_suites.py"
+    file.write_text(SUITES.format(native=native, float64=float64))
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run([*command, str(file)], cwd=tmp_path, capture_output=True, text=True)
+    names = [line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line]
+    assert not [name for name in names if name.startswith("TestNowhere")]
+    assert "TestThere::test_device" in names
+    assert any("round_trip" in name for name in names) == native
+    assert any("without_a_native_model" in name for name in names) != native
+    assert any("float64" in name for name in names) == float64
+    assert any("float32" in name for name in names)

@@ -7,7 +7,7 @@ import pytest
 
 from nas_surgery.backends import Backend
 from nas_surgery.network import Array
-from nas_surgery.testing import BackendConformance
+from nas_surgery.testing import BackendConformance, on_device
 from nas_surgery_tensorflow import load
 
 
@@ -21,13 +21,6 @@ class TestTensorFlow(BackendConformance):
 
 
 @pytest.mark.gpu
+@on_device("gpu", load)
 class TestTensorFlowOnGpu(TestTensorFlow):
-    device = "gpu"
     tolerances: ClassVar[dict[str, float]] = {"float32": 1e-4, "float64": 1e-6}
-
-    @pytest.fixture
-    def backend(self) -> Backend:
-        backend = load()
-        if "gpu" not in backend.devices():
-            pytest.skip("needs a GPU that TensorFlow can use")
-        return backend

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nas_surgery.network import Array
-from nas_surgery.testing import BackendConformance
+from nas_surgery.testing import BackendConformance, on_device
 from nas_surgery_torch.train import TorchBackend
 
 
@@ -22,7 +22,6 @@ class TestTorch(BackendConformance):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@on_device("cuda", TorchBackend)
 class TestTorchOnCuda(TestTorch):
-    device = "cuda"
     tolerances: ClassVar[dict[str, float]] = {"float32": 1e-4, "float64": 1e-6}

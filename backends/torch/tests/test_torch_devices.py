@@ -6,6 +6,7 @@ import torch
 
 from nas_surgery import Dropout
 from nas_surgery.errors import BackendError
+from nas_surgery.testing import on_device
 from nas_surgery.testing.backend.base import state_bits
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.training import SGD, Adam, Optimizer, Recipe, RMSprop, TrainState
@@ -68,10 +69,13 @@ def test_what_a_graph_records_is_the_same_step(monkeypatch, optimizer):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: type(o).__name__)
-def test_replaying_the_graph_equals_eager_steps(monkeypatch, optimizer):
-    """On the GPU itself, bit for bit."""
-    graphed = trained(optimizer, "cuda")
-    monkeypatch.setattr(cuda_graph, "pays", lambda device, steps: False)
-    assert trained(optimizer, "cuda") == graphed
+@on_device("cuda", TorchBackend)
+class TestGraphs:
+    """On the GPU itself."""
+
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: type(o).__name__)
+    def test_replaying_the_graph_equals_eager_steps(self, monkeypatch, optimizer):
+        """Bit for bit."""
+        graphed = trained(optimizer, self.device)
+        monkeypatch.setattr(cuda_graph, "pays", lambda device, steps: False)
+        assert trained(optimizer, self.device) == graphed
