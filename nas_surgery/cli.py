@@ -1,8 +1,9 @@
 """The command line. Exit codes: 0 done, 1 the run gave no valid network, 2 wrong input, 130 interrupted."""
 
+import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os.path import exists, isdir, isfile  # unlike Path's, no errors of paths that cannot be read
 from pathlib import Path
 from typing import Any, NoReturn
@@ -87,8 +88,8 @@ def run(
         "run.baseline": baseline or None,
     }
     overrides.update({key: value for key, value in given.items() if value is not None})
-    directory = out or _new_directory(spec)
-    with _stoppable(), Progress(shown=not quiet and sys.stderr.isatty()) as progress:
+    shown = not quiet and sys.stderr.isatty()
+    with _directory(out, spec) as directory, _stoppable(), Progress(shown=shown) as progress:
         result = carry_out(spec, out=directory, overrides=overrides, observers=[progress])
     click.echo(_report(result.summary, directory))
 
@@ -209,7 +210,8 @@ def _stoppable() -> Iterator[None]:
 
 def _pareto_file(model: Path, parameters: int) -> Path:
     """The largest network of a run's front that is not larger; it is the best of that size."""
-    sizes = sorted(int(file.stem) for file in (model / "pareto").glob("*.safetensors"))
+    files = (model / "pareto").glob("*.safetensors")
+    sizes = sorted(int(file.stem) for file in files if re.fullmatch("[0-9]+", file.stem))
     if not sizes:
         raise NasSurgeryError(f"{model}: no pareto networks in it; is it a run that has ended?")
     fitting = [size for size in sizes if size <= parameters]
@@ -226,11 +228,23 @@ def _metadata(model: Path) -> dict[str, Any] | None:
     return read_metadata(file) if file.suffix == ".onnx" and isfile(file) else None
 
 
-def _new_directory(spec: Path) -> Path:
-    number = 1
-    while exists(directory := Path("runs") / f"{spec.stem}-{number}"):
-        number += 1
-    return directory
+@contextmanager
+def _directory(out: Path | None, spec: Path) -> Iterator[Path]:
+    """Where the run goes. A folder that is chosen is made at once, so that no other run can choose it,
+    and taken away again if nothing came into it."""
+    if out is not None:
+        yield out
+        return
+    from nas_surgery.rundir import claim
+
+    made = [folder for folder in (Path("runs"),) if not exists(folder)]
+    directory = claim(Path("runs"), spec.stem)
+    try:
+        yield directory
+    finally:
+        for folder in (directory, *made):
+            with suppress(OSError):  # it holds the run
+                folder.rmdir()
 
 
 def _report(summary: dict[str, Any], directory: Path) -> str:

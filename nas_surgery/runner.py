@@ -63,11 +63,9 @@ def run(
     if out is None:
         return _carry_out(made, None, observers)
     directory = RunDirectory(Path(out))
-    if directory.strangers() and not directory.begun:
-        raise RunError(f"{out}: is not empty; choose a new directory")
+    directory.check_free()
     with directory:
-        if directory.begun:
-            raise RunError(f"{out}: holds a run already; resume it, or choose another directory")
+        directory.check_free()  # what another process may have begun before this one had the lock
         directory.prepare(made.spec, made.network)
         return _carry_out(made, directory, observers)
 
@@ -85,10 +83,9 @@ def resume(
     plugins, device or threads differ from before; it is recorded, and what no longer fits is made anew.
     Raises RunError if the directory holds no run or the journal is damaged.
     """
-    folder = Path(path)
-    if not (folder / "spec.toml").is_file():
-        raise RunError(f"{folder}: holds no run; there is no spec.toml")
-    with RunDirectory(folder) as directory:
+    directory = RunDirectory(Path(path))
+    directory.check_resumable()
+    with directory:
         spec = Spec.from_toml(directory.spec)
         _begin_workers(spec)
         start = load(directory.start) if directory.start.is_file() else None
