@@ -1,10 +1,11 @@
 """What `nas-surgery inspect` says of a run as a whole: how it ended, and the networks of its front."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from nas_surgery.errors import RunError
+from nas_surgery.errors import ModelFileError, RunError
+from nas_surgery.network.regular_file import read_regular, size_limit
+from nas_surgery.network.strict_json import strict_json
 
 
 def run_report(directory: Path) -> str:
@@ -13,9 +14,9 @@ def run_report(directory: Path) -> str:
     if not file.is_file():
         return f"The run has no result yet; go on with: nas-surgery resume {directory}"
     try:
-        summary = json.loads(file.read_text(encoding="utf-8"))
+        summary = strict_json(read_regular(file, size_limit()))
         return "\n".join([*_ending(summary), "", *_front(summary, directory)])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ModelFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{file}: not a summary of a run: {error}") from None
 
 

@@ -15,6 +15,7 @@ from nas_surgery.errors import NasSurgeryError, RunError
 from nas_surgery.event_log import EventLog, seconds_spent
 from nas_surgery.failpoints import failpoint
 from nas_surgery.files import load, save, unused, write_atomically
+from nas_surgery.former import former_summary, reads_of_test_part, remove_former_front
 from nas_surgery.network import Network
 from nas_surgery.network.storage import to_bytes
 from nas_surgery.onnx_io import check_onnx, export_onnx
@@ -225,7 +226,7 @@ class _Run:
     def _set_aside_results(self) -> None:
         """Keep what a run has found before it goes on changed."""
         assert self.directory is not None, "only a run on disk is resumed"
-        for file in (self.directory.path / "winner.safetensors", self.directory.summary):
+        for file in (self.directory.winner, self.directory.summary):
             if file.is_file():
                 shutil.copyfile(file, unused(file, "before-changes"))
 
@@ -253,8 +254,12 @@ class _Run:
         """Export the winner, checked under onnxruntime before the run is called done."""
         failpoint("export.started")
         made, network = self.made, self._final(found.network)
-        winner = accounts.figures(found.winner, found.network, made, self.bench.evaluate)
+        winner = accounts.figures(
+            found.winner, found.network, made, self.bench.evaluate, found.signum is None
+        )
         summary = accounts.summary(made, found, winner, baseline, seconds)
+        former = {} if self.directory is None else former_summary(self.directory.summary)
+        summary["test_reads"] = reads_of_test_part(former, summary)
         content = export_onnx(network, plain(accounts.onnx_metadata(made, found)))
         sample = made.splits.validation.x[:CHECK_SAMPLES]
         summary["onnx_difference"] = check_onnx(content, network, sample)
@@ -263,7 +268,8 @@ class _Run:
             for o, each in found.front
         )
         if self.directory is not None:
-            _write_results(self.directory, network, content, points, summary)
+            _write_front(self.directory.pareto, points, [former, *self.journal.records])
+            _write_results(self.directory, network, content, summary)
         self.driver.tell("run_finished", summary)
         failpoint("export.finished")
         path = None if self.directory is None else self.directory.path
@@ -291,20 +297,20 @@ class _Run:
         return ProcessExecutor(plan, made.operations, settings.workers, settings.job_seconds)
 
 
-def _write_results(
-    directory: RunDirectory,
-    network: Network,
-    content: bytes,
-    points: Sequence[ParetoPoint],
-    summary: dict[str, Any],
+def _write_front(
+    folder: Path, points: Sequence[ParetoPoint], known: Sequence[Mapping[str, Any]]
 ) -> None:
-    directory.pareto.mkdir(exist_ok=True)
-    wanted = {directory.pareto / f"{point.parameters}.safetensors": point for point in points}
-    for file, point in wanted.items():
+    folder.mkdir(exist_ok=True)
+    files = {folder / f"{point.parameters}.safetensors": point for point in points}
+    for file, point in files.items():
         save(point.network, file)
-    for file in set(directory.pareto.iterdir()) - wanted.keys():
-        file.unlink()
-    write_atomically(directory.path / "winner.safetensors", to_bytes(network))
+    remove_former_front(folder, files, known)
+
+
+def _write_results(
+    directory: RunDirectory, network: Network, content: bytes, summary: dict[str, Any]
+) -> None:
+    write_atomically(directory.winner, to_bytes(network))
     write_atomically(directory.path / "winner.onnx", content)
     text = json.dumps(plain(summary), indent=2, ensure_ascii=False) + "\n"
     write_atomically(directory.summary, text.encode())
