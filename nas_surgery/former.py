@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from nas_surgery.errors import ModelFileError
-from nas_surgery.files import is_own
+from nas_surgery.files import is_own, save
 from nas_surgery.network.regular_file import read_regular, size_limit
 from nas_surgery.network.strict_json import strict_json
+from nas_surgery.result import ParetoPoint
 
 SAME = ("parents", "parameters", "loss")  # two results that agree in these have one winner
 
@@ -33,17 +34,22 @@ def reads_of_test_part(former: Mapping[str, Any], summary: Mapping[str, Any]) ->
     return before + (summary["accuracy"]["test"] is not None and not known)
 
 
-def remove_former_front(
-    folder: Path, wanted: Iterable[Path], known: Iterable[Mapping[str, Any]]
+def write_front(
+    folder: Path, points: Iterable[ParetoPoint], known: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Remove networks of earlier fronts: of sizes in what is known, which is summaries and records.
-
-    Whatever else lies in the folder is somebody's.
-    """
-    sizes = {size for each in known for size in _sizes(each)}
-    files = {folder / f"{size}.safetensors" for size in sizes}
-    for file in filter(is_own, files.difference(wanted)):
+    """Write the networks of a front, and remove those of earlier ones: of sizes in what is known, which
+    is summaries and records. Whatever else lies in the folder is somebody's."""
+    folder.mkdir(exist_ok=True)
+    wanted = {_file(folder, point.parameters): point for point in points}
+    for file, point in wanted.items():
+        save(point.network, file)
+    former = {_file(folder, size) for each in known for size in _sizes(each)}
+    for file in filter(is_own, former - wanted.keys()):
         file.unlink()
+
+
+def _file(folder: Path, size: int) -> Path:
+    return folder / f"{size}.safetensors"
 
 
 def _sizes(known: Mapping[str, Any]) -> list[int]:

@@ -1,6 +1,7 @@
 """The run directory: which files it holds, that they are ours, and that only one process writes to it."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from os.path import lexists
 from pathlib import Path
 from typing import Self
@@ -20,12 +21,14 @@ from nas_surgery.run_lock import RunLock
 from nas_surgery.search.journal import is_journal
 from nas_surgery.spec import Spec
 
+LONGEST_STEM = 60  # characters, of up to four bytes of the 255 that a name may have
+
 
 def claim(parent: Path, stem: str) -> Path:
     """Make the first of `STEM-1`, `STEM-2`, … that is not there: no two processes make the same."""
     number = 1
     while True:
-        path = parent / f"{stem}-{number}"
+        path = parent / f"{stem[:LONGEST_STEM]}-{number}"
         try:
             path.mkdir(parents=True)
         except OSError as error:
@@ -64,56 +67,67 @@ class RunDirectory:
 
     def check_free(self) -> None:
         """RunError unless a run can begin here without touching what is anybody's."""
-        if not self.path.is_dir() or self._is_blank():
-            return
-        if self.begun and (self._lock.signed or is_journal(self.journal)):
-            raise RunError(
-                f"{self.path}: holds a run already; resume it, or choose another directory"
-            )
-        if self.begun or not self._lock.signed or self._strangers():
-            raise RunError(f"{self.path}: is not empty; choose a new directory")
-        self._check_kinds()
+        with self._reasons("used"):
+            if not self.path.is_dir() or self._is_blank():
+                return
+            if self.begun and self._ours:
+                raise RunError(
+                    f"{self.path}: holds a run already; resume it, or choose another directory"
+                )
+            if self.begun or not self._lock.signed or self._strangers():
+                raise RunError(f"{self.path}: is not empty; choose a new directory")
+            self._check_kinds()
 
     def check_resumable(self) -> None:
         """RunError unless a run of ours can go on here, or begin where one died before it had a journal."""
-        if not self.spec.is_file():
-            raise RunError(f"{self.path}: holds no run; there is no spec.toml")
-        self._check_kinds()
-        if self._lock.signed or is_journal(self.journal):
-            return
-        held = "does not begin like one of ours" if self.begun else "is missing"
-        raise RunError(f"{self.path}: holds no run; its journal.jsonl {held}")
+        with self._reasons("read"):
+            if not self.spec.is_file():
+                raise RunError(f"{self.path}: holds no run; there is no spec.toml")
+            self._check_kinds()
+            if not self._ours:
+                held = "does not begin like one of ours" if self.begun else "is missing"
+                raise RunError(f"{self.path}: holds no run; its journal.jsonl {held}")
 
     def __enter__(self) -> Self:
-        try:
+        with self._reasons("written"):
             self._made = not self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot be written: {error.strerror}") from None
-        try:
-            self._lock.acquire()
-        except RunError:
-            self._remove_if_made()
-            raise
-        for folder in (self.path, self.weights, self.pareto):
-            remove_temporaries(folder)
+            try:
+                self._lock.acquire()
+            except RunError:
+                self._remove_if_made()
+                raise
+            for folder in (self.path, self.weights, self.pareto):
+                remove_temporaries(folder)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if {file.name for file in self.path.iterdir()} == {"lock"}:  # nothing followed
-            self._lock.remove()
-            self._remove_if_made()
+        with suppress(OSError):  # of a folder that somebody took away meanwhile
+            if {file.name for file in self.path.iterdir()} == {"lock"}:  # nothing followed
+                self._lock.remove()
+                self._remove_if_made()
         self._lock.release()
 
     def prepare(self, spec: Spec, network: Network) -> None:
         """Write down what a resume starts from."""
-        try:
+        with self._reasons("written"):
             self.weights.mkdir(exist_ok=True)
-        except OSError as error:
-            raise RunError(f"{self.weights}: cannot be written: {error.strerror}") from None
         write_atomically(self.spec, spec.to_toml().encode())
         save(network, self.start)
         failpoint("run.directory")
+
+    @property
+    def _ours(self) -> bool:
+        """Whether a run has signed its lock here, or an earlier release its journal."""
+        return self._lock.signed or is_journal(self.journal)
+
+    @contextmanager
+    def _reasons(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise RunError(f"{self.path}: cannot be {done}: {reason}") from None
 
     def _is_blank(self) -> bool:
         """Whether it holds nothing, or the lock of a process that died before it signed it."""

@@ -14,8 +14,8 @@ import nas_surgery.accounts as accounts
 from nas_surgery.errors import NasSurgeryError, RunError
 from nas_surgery.event_log import EventLog, seconds_spent
 from nas_surgery.failpoints import failpoint
-from nas_surgery.files import load, save, unused, write_atomically
-from nas_surgery.former import former_summary, reads_of_test_part, remove_former_front
+from nas_surgery.files import load, unused, write_atomically
+from nas_surgery.former import former_summary, reads_of_test_part, write_front
 from nas_surgery.network import Network
 from nas_surgery.network.storage import to_bytes
 from nas_surgery.onnx_io import check_onnx, export_onnx
@@ -268,7 +268,7 @@ class _Run:
             for o, each in found.front
         )
         if self.directory is not None:
-            _write_front(self.directory.pareto, points, [former, *self.journal.records])
+            write_front(self.directory.pareto, points, [former, *self.journal.records])
             _write_results(self.directory, network, content, summary)
         self.driver.tell("run_finished", summary)
         failpoint("export.finished")
@@ -295,16 +295,6 @@ class _Run:
             threads=settings.threads,
         )
         return ProcessExecutor(plan, made.operations, settings.workers, settings.job_seconds)
-
-
-def _write_front(
-    folder: Path, points: Sequence[ParetoPoint], known: Sequence[Mapping[str, Any]]
-) -> None:
-    folder.mkdir(exist_ok=True)
-    files = {folder / f"{point.parameters}.safetensors": point for point in points}
-    for file, point in files.items():
-        save(point.network, file)
-    remove_former_front(folder, files, known)
 
 
 def _write_results(

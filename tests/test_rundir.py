@@ -308,6 +308,23 @@ def test_runs_that_cannot_be_numbered_say_so(make, tmp_path):
     assert "cannot be written" in refused.error
 
 
+@pytest.mark.parametrize("command", [["run", "spec.toml", "--out"], ["resume"], ["inspect"]])
+def test_a_name_that_is_too_long_is_said(command, tmp_path):
+    """In one line, for a directory that is to be made and for one to go on in."""
+    (tmp_path / "spec.toml").write_text(ns.Spec.from_dict(SPEC).to_toml())
+    refused = finish([*command, "x" * 300], before=partial(os.chdir, tmp_path))
+    assert (refused.code, refused.error.count("\n")) == (2, 1), refused.error
+    assert "File name too long" in refused.error or "No such file" in refused.error
+
+
+def test_a_folder_is_found_for_a_spec_of_a_long_name(tmp_path):
+    """Its name is cut, so that the number has room."""
+    name = "é" * 120 + ".toml"
+    (tmp_path / name).write_text(ns.Spec.from_dict(SPEC).to_toml())
+    assert finish(["run", name], before=partial(os.chdir, tmp_path)).code == 0
+    assert (tmp_path / "runs" / ("é" * 60 + "-1") / "winner.onnx").is_file()
+
+
 def test_an_error_before_a_run_leaves_no_folder(tmp_path):
     """Neither the one that was chosen nor `runs`."""
     (tmp_path / "spec.toml").write_text("[data]\nsource = 'npz:missing.npz'")
