@@ -55,10 +55,11 @@ def differences(before: dict[str, Any], now: dict[str, Any], path: str = "") -> 
 
 
 def figures(
-    outcome: Outcome, network: Network, made: Preparation, evaluate: Evaluate
+    outcome: Outcome, network: Network, made: Preparation, evaluate: Evaluate, tested: bool = True
 ) -> dict[str, Any]:
-    """Accuracy, size and topology of one trained network. The test part is read here and nowhere else."""
-    test = made.splits.test
+    """Accuracy, size and topology of one trained network. The test part is read here and nowhere else,
+    and only if `tested`: not for a network with which the run is to go on."""
+    test = made.splits.test if tested else None
     accuracy = None if test is None else evaluate(network, test).accuracy
     return {
         "accuracy": {"validation": outcome.accuracy, "test": accuracy},

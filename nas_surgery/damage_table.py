@@ -9,7 +9,7 @@ from scipy import stats
 
 from nas_surgery.errors import RunError
 from nas_surgery.network import Array
-from nas_surgery.search.journal import from_line
+from nas_surgery.search.journal import read_records
 
 JOURNAL = "journal.jsonl"
 HEADER = (
@@ -40,18 +40,21 @@ def damage_report(directory: Path) -> str:
 def journals_of(directory: Path) -> list[Path]:
     """The journal of a run, or those of the runs in a directory."""
     own = directory / JOURNAL
-    return [own] if own.is_file() else sorted(directory.glob(f"*/{JOURNAL}"))
+    return [own] if own.is_file() else sorted(filter(Path.is_file, directory.glob(f"*/{JOURNAL}")))
 
 
 def candidates(journal: Path) -> list[dict[str, Any]]:
     """The damage of each candidate that a journal holds, with the label of its operations."""
     labels: dict[int, str] = {}
     found = []
-    for record in _records(journal):
-        if record["record"] == "job":
-            labels[record["id"]] = label(record["operations"])
-        elif record["record"] == "outcome" and record.get("damage"):
-            found.append({"label": labels[record["job"]], **record["damage"]})
+    try:
+        for record in read_records(journal):
+            if record["record"] == "job":
+                labels[record["id"]] = label(record["operations"])
+            elif record["record"] == "outcome" and record.get("damage"):
+                found.append({"label": labels[record["job"]], **record["damage"]})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{journal}: not the journal of a run: {error!r}") from None
     return found
 
 
@@ -124,19 +127,3 @@ def _align(row: Sequence[str], widths: Sequence[int]) -> str:
     cells = [row[0].ljust(widths[0])]
     cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
     return "  " + "  ".join(cells)
-
-
-def _records(journal: Path) -> list[dict[str, Any]]:
-    """The records of a journal that may still be written to: a torn last line is left out."""
-    try:
-        lines = journal.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise RunError(f"{journal}: {error.strerror}") from None
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(from_line(line))
-        except ValueError as error:
-            if number < len(lines):
-                raise RunError(f"{journal}: line {number} is damaged ({error})") from None
-    return records

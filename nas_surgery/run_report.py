@@ -1,12 +1,13 @@
 """What `nas-surgery inspect` says of a run as a whole: how it ended, and the networks of its front."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nas_surgery.errors import RunError
+from nas_surgery.errors import ModelFileError, RunError
+from nas_surgery.network.regular_file import read_regular, size_limit
+from nas_surgery.network.strict_json import strict_json
 
 
 def run_report(directory: Path) -> str:
@@ -24,7 +25,7 @@ def summary_of(directory: Path) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     with _naming(directory):
-        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        summary: dict[str, Any] = strict_json(read_regular(file, size_limit()))
         return summary
 
 
@@ -32,7 +33,7 @@ def summary_of(directory: Path) -> dict[str, Any] | None:
 def _naming(directory: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ModelFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         file = directory / "summary.json"
         raise RunError(f"{file}: not a summary of a run: {error}") from None
 

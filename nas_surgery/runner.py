@@ -15,8 +15,9 @@ from nas_surgery.callers import SpecLike, as_spec, followed, given_keys
 from nas_surgery.errors import ModelFileError, NasSurgeryError, RunError
 from nas_surgery.event_log import EventLog, seconds_spent
 from nas_surgery.failpoints import failpoint
-from nas_surgery.files import load, save, write_atomically
+from nas_surgery.files import load, write_atomically
 from nas_surgery.files import unused as unused_name
+from nas_surgery.former import former_summary, reads_of_test_part, write_front
 from nas_surgery.network import Network, as_functions, as_mapping, as_path, expect_network
 from nas_surgery.network.storage import to_bytes
 from nas_surgery.onnx_io import compare_onnx, export_onnx
@@ -84,13 +85,9 @@ def run(
         if folder is None:
             return _carry_out(made, None, audience, warnings)
         directory = RunDirectory(folder)
-        if directory.strangers() and not directory.begun:
-            raise RunError(f"{out}: is not empty; choose a new directory")
+        directory.check_free()
         with directory:
-            if directory.begun:
-                raise RunError(
-                    f"{out}: holds a run already; resume it, or choose another directory"
-                )
+            directory.check_free()  # what another process may have begun before this one had the lock
             directory.prepare(made.spec, made.network)
             return _carry_out(made, directory, audience, warnings)
 
@@ -111,9 +108,9 @@ def resume(
     damaged.
     """
     folder, told = as_path("path", path), as_functions("observers", observers)
-    if not (folder / "spec.toml").is_file():
-        raise RunError(f"{folder}: holds no run; there is no spec.toml")
-    with followed(told, verbose) as audience, RunDirectory(folder) as directory:
+    directory = RunDirectory(folder)
+    directory.check_resumable()
+    with followed(told, verbose) as audience, directory:
         spec = Spec.from_toml(directory.spec)
         _begin_workers(spec)
         start = load(directory.start) if directory.start.is_file() else None
@@ -254,7 +251,7 @@ class _Run:
     def _set_aside_results(self) -> None:
         """Keep what a run has found before it goes on changed."""
         assert self.directory is not None, "only a run on disk is resumed"
-        for file in (self.directory.path / "winner.safetensors", self.directory.summary):
+        for file in (self.directory.winner, self.directory.summary):
             if file.is_file():
                 shutil.copyfile(file, unused_name(file, "before-changes"))
 
@@ -282,8 +279,12 @@ class _Run:
         """Save everything, then check the exported winner: a finding is told and costs nothing."""
         failpoint("export.started")
         made, network = self.made, self._final(found.network)
-        winner = accounts.figures(found.winner, found.network, made, self.bench.evaluate)
+        winner = accounts.figures(
+            found.winner, found.network, made, self.bench.evaluate, not found.signalled
+        )
         summary = accounts.summary(made, found, winner, baseline, seconds, self.warnings)
+        former = {} if self.directory is None else former_summary(self.directory.summary)
+        summary["test_reads"] = reads_of_test_part(former, summary)
         summary |= {"onnx_difference": None, "onnx_warning": None}
         points = tuple(
             ParetoPoint(
@@ -292,7 +293,8 @@ class _Run:
             for o, each in found.front
         )
         if self.directory is not None:
-            _write_results(self.directory, network, points, summary)
+            write_front(self.directory.pareto, points, [former, *self.journal.records])
+            _write_results(self.directory, network, summary)
         summary |= self._export(network, found)
         if self.directory is not None:
             _write_summary(self.directory, summary)
@@ -336,19 +338,8 @@ class _Run:
         return ProcessExecutor(plan, made.operations, settings.workers, settings.job_seconds)
 
 
-def _write_results(
-    directory: RunDirectory,
-    network: Network,
-    points: Sequence[ParetoPoint],
-    summary: dict[str, Any],
-) -> None:
-    directory.pareto.mkdir(exist_ok=True)
-    wanted = {directory.pareto / f"{point.parameters}.safetensors": point for point in points}
-    for file, point in wanted.items():
-        save(point.network, file)
-    for file in set(directory.pareto.iterdir()) - wanted.keys():
-        file.unlink()
-    write_atomically(directory.path / "winner.safetensors", to_bytes(network))
+def _write_results(directory: RunDirectory, network: Network, summary: dict[str, Any]) -> None:
+    write_atomically(directory.winner, to_bytes(network))
     _write_summary(directory, summary)
 
 

@@ -192,6 +192,19 @@ def test_importing_the_package_imports_no_framework():
     assert not held & {*FRAMEWORKS, "sklearn", "onnxruntime", "pytest", "hypothesis"}
 
 
+def test_no_module_needs_what_windows_lacks():
+    """The front door and the command line come up without it; forks and file locks have substitutes."""
+    held = loaded(
+        "import multiprocessing, multiprocessing.context as context, os, sys\n"
+        "multiprocessing.get_all_start_methods = lambda: ['spawn']\n"
+        "for name in ('fcntl', 'resource', 'pwd', 'grp', 'termios'): sys.modules[name] = None\n"
+        "for name in ('fork', 'forkserver'): del context._concrete_contexts[name]\n"
+        "for name in ('O_NOFOLLOW', 'O_NONBLOCK', 'O_NOCTTY', 'O_CLOEXEC', 'fchmod'): delattr(os, name)\n"
+        "import nas_surgery.cli, nas_surgery.runner"
+    )
+    assert "nas_surgery.run_lock" in held
+
+
 def test_listing_plugins_imports_no_framework():
     """Backends say what they are without it."""
     held = loaded("from nas_surgery.plugins import default_registry; default_registry()")

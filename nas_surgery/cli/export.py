@@ -1,5 +1,6 @@
 """`nas-surgery export`."""
 
+import re
 from os.path import isdir, isfile  # unlike Path's, no errors of paths that cannot be read
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def command(model: Path, output: Path, parameters: int | None, force: bool, as_j
 
 def _pareto_file(model: Path, parameters: int) -> Path:
     """The largest network of a run's front that is not larger; it is the best of that size."""
-    sizes = sorted(int(file.stem) for file in (model / "pareto").glob("*.safetensors"))
+    files = (model / "pareto").glob("*.safetensors")
+    sizes = sorted(int(file.stem) for file in files if re.fullmatch("[0-9]+", file.stem))
     if not sizes:
         raise NasSurgeryError(f"{model}: no pareto networks in it; is it a run that has ended?")
     fitting = [size for size in sizes if size <= parameters]

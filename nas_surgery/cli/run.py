@@ -1,7 +1,7 @@
 """`nas-surgery run`."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os.path import exists  # unlike Path's, no errors of paths that cannot be read
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,13 @@ def command(
             options[key] = f"--{key.rpartition('.')[2]} {value}", value
     if baseline:
         options["run.baseline"] = "--baseline", True
-    directory = out or _new_directory(spec)
     overrides = {key: value for key, (_, value) in options.items()}
-    with stoppable(), following(quiet) as observers, _blaming(options):
+    with (
+        _directory(out, spec) as directory,
+        stoppable(),
+        following(quiet) as observers,
+        _blaming(options),
+    ):
         result = run(spec, out=directory, overrides=overrides, observers=observers)
     finish(result.summary, directory, as_json, quiet)
 
@@ -83,8 +87,20 @@ def _blaming(options: Mapping[str, tuple[str, Any]]) -> Iterator[None]:
         raise
 
 
-def _new_directory(spec: Path) -> Path:
-    number = 1
-    while exists(directory := Path("runs") / f"{spec.stem}-{number}"):
-        number += 1
-    return directory
+@contextmanager
+def _directory(out: Path | None, spec: Path) -> Iterator[Path]:
+    """Where the run goes. A folder that is chosen is made at once, so that no other run can choose it,
+    and taken away again if nothing came into it."""
+    if out is not None:
+        yield out
+        return
+    from nas_surgery.rundir import claim
+
+    made = [folder for folder in (Path("runs"),) if not exists(folder)]
+    directory = claim(Path("runs"), spec.stem)
+    try:
+        yield directory
+    finally:
+        for folder in (directory, *made):
+            with suppress(OSError):  # it holds the run
+                folder.rmdir()

@@ -13,9 +13,11 @@ from shutil import copyfile
 from typing import Any
 from zlib import crc32
 
-from nas_surgery.errors import RunError
+from nas_surgery.errors import ModelFileError, RunError
 from nas_surgery.failpoints import armed, failpoint
-from nas_surgery.files import TEMPORARY, sync, unused
+from nas_surgery.files import TEMPORARY, open_own, sync, unused
+from nas_surgery.network.regular_file import open_regular, read_regular, size_limit
+from nas_surgery.network.strict_json import strict_json
 
 
 class JournalMismatchError(RunError):
@@ -47,7 +49,9 @@ def from_line(line: str) -> dict[str, Any]:
     body, separator, tail = line.rpartition(',"crc":"')
     if not separator or tail != f'{crc32((body + "}").encode()):08x}"}}':
         raise ValueError("its checksum does not fit")
-    record: dict[str, Any] = json.loads(body + "}")
+    record = strict_json(body + "}")
+    if not isinstance(record, dict) or not isinstance(record.get("record"), str):
+        raise ValueError("it is no record")
     return record
 
 
@@ -64,8 +68,8 @@ class Journal:
         self._next = 0
         self._copy: Path | None = None  # what becomes the journal once it holds all that still fits
         if path is not None:
-            self._answers = _read(path) if path.exists() else []
-            self._file = path.open("ab")
+            self._answers = _read_to_append(path) if path.exists() else []
+            self._file = open_own(path, "ab")
 
     @property
     def replaying(self) -> bool:
@@ -101,7 +105,7 @@ class Journal:
         assert self._file is not None
         self._file.close()
         self._copy = self._path.with_name(f"{TEMPORARY}journal")
-        self._file = self._copy.open("wb")
+        self._file = open_own(self._copy, "wb")
         old = [record for record in self._answers if record["record"] not in ("run", "changes")]
         self._answers, self._next = [], 0
         self.write("run", **header)
@@ -115,10 +119,11 @@ class Journal:
         assert self._path is not None
         assert self._copy is not None
         self._answers = self._answers[: self._next]
-        self.sync()
+        self.close()
         copyfile(self._path, unused(self._path, "before-changes"))
         self._copy.replace(self._path)
         sync(self._path.parent)
+        self._file = open_own(self._path, "ab")
         self._copy = None
 
     def forget_failures(self) -> None:
@@ -142,7 +147,7 @@ class Journal:
 
     def sync(self) -> None:
         """Make sure that all records are on the disk itself."""
-        if self._file is not None:
+        if self._file is not None and not self._file.closed:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -180,26 +185,48 @@ def _short(record: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={record[name]}" for name in names if name in record)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """The records of a journal; a torn end is cut off, other damage is explained."""
-    content = path.read_bytes()
-    lines = content.splitlines(keepends=True)
-    records, good = [], 0
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """The records of a journal that may still be written to: a torn last line is left out.
+
+    RunError says where it is damaged, or why it cannot be read.
+    """
+    return _whole(path)[0]
+
+
+def is_journal(path: Path) -> bool:
+    """Whether a file begins as every journal does: with the header of a run."""
+    try:
+        with open_regular(path, size_limit()) as (file, _):
+            first = from_line(str(file.readline(), "utf-8").removesuffix("\n"))
+        return bool(first["record"] == "run")
+    except (ModelFileError, ValueError):
+        return False
+
+
+def _read_to_append(path: Path) -> list[dict[str, Any]]:
+    """The records of a journal whose torn end, if it has one, is cut off."""
+    records, size = _whole(path)
+    if size < path.stat().st_size:
+        with open_own(path, "r+b") as file:
+            file.truncate(size)
+    return records
+
+
+def _whole(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The records of a journal's whole lines, and the bytes that these take."""
+    try:
+        *lines, torn = read_regular(path, size_limit()).split(b"\n")
+    except ModelFileError as error:
+        raise RunError(f"{path}: {error}") from None
+    records: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(from_line(line.decode().removesuffix("\n")))
+            records.append(from_line(line.decode()))
         except ValueError as error:
-            if number == len(lines):
-                break
+            if number == len(lines) and not torn:
+                return records, sum(len(good) + 1 for good in lines[:-1])
             raise RunError(
                 f"{path}: line {number} is damaged ({error}); what follows it cannot be trusted."
                 " Cut the file before that line to go on from there"
             ) from None
-        if not line.endswith(b"\n"):
-            records.pop()
-            break
-        good += len(line)
-    if good < len(content):
-        with path.open("r+b") as file:
-            file.truncate(good)
-    return records
+    return records, sum(len(good) + 1 for good in lines)

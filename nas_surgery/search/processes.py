@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing import get_all_start_methods, get_context, parent_process
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -27,7 +27,8 @@ from nas_surgery.search.workbench import Workbench
 from nas_surgery.training import Recipe, Samples, TrainState
 
 ATTEMPTS = 2
-CONTEXT = get_context("forkserver")
+FORKED = "forkserver" in get_all_start_methods()
+CONTEXT = get_context("forkserver" if FORKED else "spawn")
 
 Future = ProcessFuture[Any]
 
@@ -67,6 +68,10 @@ def begin_imports() -> None:
     program = getattr(sys.modules["__main__"], "__file__", None)
     if program is not None and not Path(program).exists():
         raise RunError(f'executor "processes" needs a program in a file, not {program}')
+    if not FORKED:
+        return  # Windows: every worker imports for itself
+    from multiprocessing import forkserver
+
     CONTEXT.set_forkserver_preload([__name__])
     with interrupts_ignored():
         forkserver.ensure_running()

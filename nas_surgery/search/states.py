@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,13 +11,16 @@ from safetensors.numpy import load, save
 
 from nas_surgery.errors import ModelFileError
 from nas_surgery.failpoints import failpoint
-from nas_surgery.files import sync, write_atomically
+from nas_surgery.files import is_own, sync, write_atomically
 from nas_surgery.network import Array, own
+from nas_surgery.network.regular_file import read_regular, size_limit
 from nas_surgery.network.storage import from_structure, named_arrays, structure
+from nas_surgery.network.strict_json import strict_json
 from nas_surgery.training import Slots, TrainState
 
 METADATA_KEY = "nas_surgery_state"
 SLOT_PREFIX = "slots/"
+NAME = re.compile(r"[0-9a-f]{64}\.safetensors")
 
 
 def state_to_bytes(state: TrainState) -> bytes:
@@ -38,8 +42,9 @@ def state_from_bytes(content: bytes) -> TrainState:
     """The inverse of `state_to_bytes`; ModelFileError for anything else."""
     try:
         size = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + size])["__metadata__"]
-        description = json.loads(metadata[METADATA_KEY])
+        metadata = strict_json(content[8 : 8 + size])["__metadata__"]
+        description = strict_json(metadata[METADATA_KEY])
+        step, updates = description["step"], description["updates"]
         arrays = {name: own(array) for name, array in load(content).items()}
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"not a training state: {error}") from None
@@ -47,19 +52,16 @@ def state_from_bytes(content: bytes) -> TrainState:
     for name in [name for name in arrays if name.startswith(SLOT_PREFIX)]:
         _, slot, parameter = name.split("/")
         slots.setdefault(slot, {})[parameter] = arrays.pop(name)
-    updates = description["updates"]
     network = from_structure(description["network"], arrays)
-    return TrainState(
-        network, None if updates is None else Slots(slots, updates), description["step"]
-    )
+    return TrainState(network, None if updates is None else Slots(slots, updates), step)
 
 
 def read_state(path: Path) -> TrainState:
     """A state from the file that its SHA-256 names; ModelFileError if the content is another."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"{path}: {error.strerror}") from None
+        content = read_regular(path, size_limit())
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
     if digest(content) != path.stem:
         raise ModelFileError(f"{path}: damaged, its SHA-256 is not its name")
     return state_from_bytes(content)
@@ -83,6 +85,7 @@ class StateStore:
         self._memory: dict[int, TrainState] = {}
         self._digests: dict[int, str] = {}
         self._hasty: set[int] = set()
+        self._damaged: set[int] = set()
         if folder is not None:
             folder.mkdir(exist_ok=True)
 
@@ -110,6 +113,7 @@ class StateStore:
         try:
             return read_state(file)
         except ModelFileError:
+            self._damaged.add(job)
             return None
 
     def keep(self, jobs: Iterable[int]) -> None:
@@ -118,21 +122,31 @@ class StateStore:
         files = {file for file in map(self._file, wanted) if file is not None}
         for job in wanted & self._memory.keys():
             file = self._file(job)
-            if file is None or (file.exists() and job not in self._hasty):
+            if file is None:
                 continue
-            if file.exists():
+            if job in self._damaged or not file.exists():
+                write_atomically(file, state_to_bytes(self._memory[job]))
+            elif job in self._hasty:
                 sync(file)
                 sync(file.parent)
             else:
-                write_atomically(file, state_to_bytes(self._memory[job]))
+                continue
             self._hasty.discard(job)
+            self._damaged.discard(job)
             failpoint("weights.kept")
         for job in self._memory.keys() - wanted:
             del self._memory[job]
-        if self._folder is not None:
-            for file in set(self._folder.iterdir()) - files:
-                file.unlink()
-                failpoint("weights.dropped")
+        for file in self._held() - files:
+            file.unlink()
+            failpoint("weights.dropped")
+
+    def _held(self) -> set[Path]:
+        """The files that a store has written here; whatever else lies beside them is somebody's."""
+        if self._folder is None:
+            return set()
+        return {
+            file for file in self._folder.iterdir() if NAME.fullmatch(file.name) and is_own(file)
+        }
 
     def _file(self, job: int) -> Path | None:
         if self._folder is None or job not in self._digests:

@@ -1,12 +1,13 @@
 """Where two runs of one spec part: the first decision that differs, and how close it was."""
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import attrs
+
+from nas_surgery.search.journal import read_records
 
 Record = Mapping[str, Any]
 
@@ -27,9 +28,9 @@ class Parting:
         return f"{self.place}: decided by {self.margin:.2e}, figures {self.drift:.2e} apart"
 
 
-def read_journal(directory: Path) -> list[Record]:
+def read_journal(directory: Path) -> Sequence[Record]:
     """The records of a run."""
-    return [json.loads(line) for line in (directory / "journal.jsonl").read_text().splitlines()]
+    return read_records(directory / "journal.jsonl")
 
 
 def parting(a: Sequence[Record], b: Sequence[Record]) -> Parting | None:
