@@ -22,6 +22,7 @@ from nas_surgery.splits import Splits, split
 from nas_surgery.structuring import structure, unknown_key
 from nas_surgery.training import Recipe
 from nas_surgery.trials import sound_operations, try_score
+from nas_surgery.units import output_layer
 
 ARRAYS = "arrays"  # the source of data that came from Python
 
@@ -189,3 +190,5 @@ def _check_fit(network: Network, splits: Splits, sample_shape: tuple[int, ...]) 
         raise DataError(
             f"the network has {network.output_shape[0]} outputs, the data {splits.outputs} {kind}"
         )
+    if not splits.class_names:
+        output_layer(network)

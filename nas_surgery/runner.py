@@ -19,7 +19,7 @@ from nas_surgery.network import Network
 from nas_surgery.network.storage import to_bytes
 from nas_surgery.onnx_io import check_onnx, export_onnx
 from nas_surgery.preparation import Preparation, naming, prepare
-from nas_surgery.result import ParetoPoint, Result, in_target_units
+from nas_surgery.result import ParetoPoint, Result
 from nas_surgery.rundir import RunDirectory
 from nas_surgery.search.driver import Driver, Observer
 from nas_surgery.search.endings import SearchResult
@@ -32,6 +32,7 @@ from nas_surgery.search.states import StateStore, digest, state_to_bytes
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.spec import Spec
 from nas_surgery.training import TrainState
+from nas_surgery.units import in_target_units
 
 CHECK_SAMPLES = 64
 ENDED = ("finished", "target_accuracy")

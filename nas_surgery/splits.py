@@ -243,7 +243,7 @@ def _finish(
     if loss == "cross_entropy":
         return Splits(*parts, normalize, loss, len(names), names)
     mean, scale = parts[0].y.mean(axis=0), parts[0].y.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
+    scale = np.where(varies(scale, np.abs(parts[0].y).max(axis=0)), scale, 1.0)
     train, validation, test = (
         None if part is None else attrs.evolve(part, y=(part.y - mean) / scale) for part in parts
     )
@@ -263,18 +263,26 @@ def scaling_layer(x: Array, scaling: str) -> Normalize | None:
         return None
     pixels = x.ndim > 2 or _looks_like_pixels(x)
     axes: int | tuple[int, ...] | None = None if pixels else 0
-    if scaling == "unit":
-        low, high = x.min(axis=axes), x.max(axis=axes)
-        return _normalize(low, np.asarray(high, np.float64) - low)
-    if x.ndim == 4:
+    if scaling == "standard" and x.ndim == 4:
         axes = (0, 1, 2)
-    return _normalize(x.mean(axis=axes, dtype=np.float64), x.std(axis=axes, dtype=np.float64))
+    low, high = x.min(axis=axes).astype(np.float64), x.max(axis=axes).astype(np.float64)
+    magnitude = np.maximum(abs(low), abs(high))
+    if scaling == "unit":
+        return _normalize(low, high - low, magnitude)
+    mean, deviation = (f(x, axis=axes, dtype=np.float64) for f in (np.mean, np.std))
+    return _normalize(mean, deviation, magnitude)
 
 
-def _normalize(shift: Array, scale: Array) -> Normalize:
-    """Features that do not vary, as far as float32 can tell, are shifted only."""
-    safe = np.where(scale > np.finfo(np.float32).tiny, scale, 1.0)
+def _normalize(shift: Array, scale: Array, magnitude: Array) -> Normalize:
+    """Features that do not vary are shifted only."""
+    safe = np.where(varies(scale, magnitude), scale, 1.0)
     return Normalize(np.asarray(shift, np.float32), np.asarray(safe, np.float32))
+
+
+def varies(spread: Array, magnitude: Array) -> Array:
+    """Whether float32 can tell values of that spread apart; what is less is rounding."""
+    float32 = np.finfo(np.float32)
+    return spread > np.maximum(float32.eps * magnitude, float32.tiny)
 
 
 def _looks_like_pixels(x: Array) -> bool:

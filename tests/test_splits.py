@@ -231,6 +231,23 @@ def test_scaling_is_measured_on_the_training_samples_alone(scaling):
         assert np.array_equal(getattr(before, name), getattr(after, name))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scaling", ["unit", "standard"])
+def test_a_constant_column_is_only_shifted(scaling, dtype):
+    """Also where its mean is rounded, or its values differ by less than float32 can tell."""
+    x = np.random.default_rng(7).normal(size=(1001, 3))
+    x[:, 1], x[:, 2] = 0.1, 1e6 + 1e-3 * x[:, 2]
+    layer = scaling_layer(x.astype(dtype), scaling)
+    assert layer.scale[1:].tolist() == [1, 1]
+    assert np.abs(layer.forward(x[:, :].astype(np.float32))[:, 1:]).max() < 1
+
+
+def test_a_target_that_is_constant_but_for_rounding_is_only_shifted():
+    """Its deviation is not zero, and nothing is divided by that."""
+    splits = split(Dataset(X[:30], np.full(30, 0.1)), SplitPlan())
+    assert splits.target_scale.tolist() == [1]
+
+
 def scaled(x, scaling):
     """The inputs behind the layer that was measured on them."""
     return scaling_layer(x, scaling).forward(x.astype(np.float64))
