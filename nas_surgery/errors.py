@@ -1,6 +1,11 @@
 """The errors of the package, in one place. All derive from `NasSurgeryError`."""
 
-from nas_surgery.network.errors import ModelFileError, NasSurgeryError, NetworkError
+from nas_surgery.network.errors import (
+    DataError,
+    ModelFileError,
+    NasSurgeryError,
+    NetworkError,
+)
 
 
 class OperationError(NasSurgeryError):
@@ -9,10 +14,6 @@ class OperationError(NasSurgeryError):
 
 class SpecError(NasSurgeryError):
     """A spec cannot be read or holds a wrong key or value; names file, key and rule."""
-
-
-class DataError(NasSurgeryError):
-    """Data cannot be loaded or used; names the source and the rule."""
 
 
 class SpecFileError(SpecError, ModelFileError):

@@ -44,7 +44,7 @@ def _context(network: Network, source: str, seed: int) -> Context:
             f"{source}: samples of shape {parts.train.x.shape[1:]},"
             f" the network takes {network.input_shape}"
         )
-    told_apart = bool(parts.class_names) and network.output_shape == (parts.outputs,)
+    told_apart = bool(parts.classes) and network.output_shape == (parts.outputs,)
     labels = parts.train.y[:PROBE_SAMPLES] if told_apart else None
     return Context(seed, (), parts.train.x[:PROBE_SAMPLES], labels)
 

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from nas_surgery.files import save
-from nas_surgery.network import Network
+from nas_surgery.network import Array, Network
 
 
 @attrs.frozen(eq=False)
@@ -35,3 +35,8 @@ class Result:
     summary: dict[str, Any] = attrs.field(repr=lambda found: f"<{len(found)} entries>")
     pareto: tuple[ParetoPoint, ...]
     directory: Path | None = None
+
+    def predict(self, x: Any) -> Array:
+        """What the winner says of samples `x` (N, ...): labels of classes, or the values of a
+        regression in the user's units; see `Network.predict`."""
+        return self.network.predict(x)

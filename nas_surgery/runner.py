@@ -274,8 +274,10 @@ class _Run:
         return Result(network, self.journal.records, summary, points, path)
 
     def _final(self, network: Network) -> Network:
+        """A network as it leaves the run: in the units and with the names of the user's labels."""
         splits = self.made.splits
-        return in_target_units(network, splits.target_mean, splits.target_scale)
+        network = in_target_units(network, splits.target_mean, splits.target_scale)
+        return attrs.evolve(network, classes=splits.classes or None)
 
     def _executor(self) -> Executor:
         made, settings = self.made, self.made.spec.run

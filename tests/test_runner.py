@@ -395,18 +395,20 @@ WRONG = ns.Network.dense(9, (3,), 3)
 BAD = [
     ({"search": {"max_epoch": 3}}, {}, SpecError, "unknown key 'search.max_epoch'; did you mean"),
     ({"search": {"initial_epochs": 0, "strategy": "paper"}}, {}, SpecError, "search.initial_epochs"),
-    ({"search": {"exclude": [99]}}, {}, SpecError, "layer 99 is not there"),
+    ({"search": {"exclude": [99]}}, {"data": (X, Y)}, SpecError, "layer 99 is not there"),
     ({"search": {"strategy": "papr"}}, {}, NasSurgeryError, "search.strategy: unknown strategy"),
     ({"search": {"score": "papr"}}, {}, NasSurgeryError, "search.score: unknown score"),
     ({"training": {"backend": "numpi"}}, {}, NasSurgeryError, "training.backend: unknown backend"),
     ({"training": {"device": "cuda"}}, {}, NasSurgeryError, "training.device: .*present: cpu"),
     ({"training": {"rho": 0.5}}, {}, SpecError, "training.rho: sgd has no such setting"),
-    ({"network": {"file": "nowhere.onnx"}}, {}, NasSurgeryError, "nowhere.onnx: No such file"),
+    ({"network": {"file": "nowhere.onnx"}}, {"data": (X, Y)}, NasSurgeryError, "nowhere.onnx: No such file"),
     ({"plugins": ["nowhere.py"]}, {}, NasSurgeryError, "nowhere.py: No such file"),
     ({"data": {"source": "npz:nowhere.npz"}}, {}, DataError, "nowhere.npz"),
+    ({}, {}, SpecError, r"data\.source is needed.* data=\(x, y\) takes its place"),
+    ({}, {"data": {"x_train": X, "y_train": Y, "x_val": X, "y_val": Y}}, DataError, "unknown key 'x_val'"),
     ({}, {"data": (X * np.nan, Y)}, DataError, "inputs are NaN"),
     ({}, {"data": (X, Y[:3])}, DataError, "30 inputs but labels of shape"),
-    ({}, {"data": (X, Y + 1)}, DataError, "outside the range"),
+    ({}, {"data": (X, np.arange(30))}, DataError, "30 different whole numbers as labels"),
     ({"data": {"validation": 0.01}}, {"data": (X, Y)}, DataError, "validation part empty"),
     ({}, {"data": (X, Y), "network": WRONG}, DataError, r"samples of shape \(9,\)"),
     ({}, {"data": (X, Y * 0)}, DataError, "at least two classes"),
@@ -475,9 +477,9 @@ def test_the_own_data_are_not_changed():
 
 def test_a_start_beyond_the_limit_is_refused_by_a_strategy_that_does_not_shrink_it():
     """The paper's search only filters proposals, so it could never come within the limit."""
-    spec = {"network": {"hidden": [40]}, "search": {"strategy": "paper", "max_parameters": 700}}
+    spec = {"network": {"hidden": [40]}, "search": {"strategy": "paper", "max_parameters": 100}}
     with pytest.raises(ns.NasSurgeryError, match=r"search\.max_parameters: the start network has"):
-        ns.run(spec)
+        ns.run(spec, data=(X, Y))
 
 
 def test_a_run_on_arrays_asks_for_them_when_it_resumes(tmp_path):
@@ -497,10 +499,10 @@ def test_a_directory_with_other_files_is_refused(tmp_path):
     """A run does not scatter its files among somebody else's."""
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ns.NasSurgeryError, match="is not empty"):
-        ns.run({"search": {"max_epochs": 1}}, out=tmp_path)
+        ns.run({"search": {"max_epochs": 1}}, data=(X, Y), out=tmp_path)
 
 
 def test_a_target_that_is_reached_is_why_the_run_ended():
     """The summary says so."""
     spec = {"search": {"strategy": "paper", "max_epochs": 30, "target_accuracy": 0.2}}
-    assert ns.run(spec).summary["stopped"] == "target_accuracy"
+    assert ns.run(spec, data=(X, Y)).summary["stopped"] == "target_accuracy"

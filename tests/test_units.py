@@ -44,7 +44,7 @@ def test_outputs_that_cannot_be_are_refused(network, rule):
 def test_a_regression_that_ends_in_an_activation_is_refused_before_it_starts(tmp_path):
     """Its figures would be of another function than the one that leaves the run."""
     y = 100 + 10 * X[:, :2]
-    with pytest.raises(ns.NasSurgeryError, match="ends in a linear layer .* layer 3 is relu"):
+    with pytest.raises(ns.NasSurgeryError, match=r"ends in a linear layer .* layer 3 is relu"):
         ns.run({}, network=ending_in(ns.Activation("relu")), data=(X, y), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -1,7 +1,7 @@
 """The topology IR: layers, networks, shapes, validity rules, the NumPy forward pass and storage."""
 
 from nas_surgery.network.activations import ACTIVATIONS
-from nas_surgery.network.arrays import Array, Shape, frozen_array, own
+from nas_surgery.network.arrays import Array, Label, Shape, frozen_array, own
 from nas_surgery.network.errors import ModelFileError, NasSurgeryError, NetworkError
 from nas_surgery.network.groups import Group, Reader, linear_layer
 from nas_surgery.network.initializers import INITIALIZERS
@@ -29,6 +29,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Group",
+    "Label",
     "Layer",
     "ModelFileError",
     "NasSurgeryError",
