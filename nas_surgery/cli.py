@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 import click
 
 from nas_surgery.errors import NasSurgeryError
+from nas_surgery.evaluate_command import evaluate
+from nas_surgery.predict_command import predict
 from nas_surgery.search.interrupts import InterruptedRunError
 
 EXISTING = click.Path(path_type=Path)
@@ -193,6 +195,10 @@ def plugins() -> None:
             click.echo(f"  {kind}: {', '.join(names)}")
 
 
+main.add_command(predict)
+main.add_command(evaluate)
+
+
 @contextmanager
 def _stoppable() -> Iterator[None]:
     """A run that a signal stopped says how to go on, and ends with the signal's exit code."""
@@ -234,10 +240,11 @@ def _new_directory(spec: Path) -> Path:
 
 
 def _report(summary: dict[str, Any], directory: Path) -> str:
-    from nas_surgery.run_report import metric_name
+    from nas_surgery.run_report import metric_name, task_name
 
     metric = metric_name(summary)
     lines = [
+        f"task      {task_name(summary)}",
         _line("winner", summary["hidden"]["end"], summary["parameters"]["end"], summary, metric),
         f"cost      {summary['cost']['epoch_equivalents']:.0f} epochs in {summary['cost']['seconds']:.1f} s,"
         f" {summary['cost']['relative']:.2f} × training the final network",
@@ -245,7 +252,7 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
     ]
     if summary["baseline"]:
         start, count = summary["hidden"]["start"], summary["parameters"]["start"]
-        lines.insert(1, _line("baseline", start, count, summary["baseline"], metric))
+        lines.insert(2, _line("baseline", start, count, summary["baseline"], metric))
     if summary["stopped"] != "finished":
         lines.insert(-1, f"stopped   by {summary['stopped']}")
     if summary["accuracy"]["validation"] <= summary["chance"]:

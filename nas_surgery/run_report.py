@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from nas_surgery.errors import RunError
+from nas_surgery.network.errors import one_line
+
+SHOWN = 6  # names of classes
 
 
 def run_report(directory: Path) -> str:
@@ -17,6 +20,16 @@ def run_report(directory: Path) -> str:
         return "\n".join([*_ending(summary), "", *_front(summary, directory)])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{file}: not a summary of a run: {error}") from None
+
+
+def task_name(summary: dict[str, Any]) -> str:
+    """What the labels were taken for: so many classes, with the first of their names, or a regression."""
+    names = summary["classes"]
+    if not names:
+        count = summary["outputs"]
+        return f"regression, {count} output{'s' if count > 1 else ''}"
+    more = ", …" if len(names) > SHOWN else ""
+    return one_line(f"{len(names)} classes: {', '.join(names[:SHOWN])}{more}")
 
 
 def metric_name(summary: dict[str, Any]) -> str:

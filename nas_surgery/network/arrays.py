@@ -33,7 +33,7 @@ def frozen_array(values: ArrayLike) -> Array:
 
 def label_array(classes: tuple[Label, ...]) -> Array:
     """Labels of one kind as an array of it; OverflowError for whole numbers that 64 bits do not hold."""
-    large = type(classes[0]) is int and max(classes) >= 2**63
+    large = any(isinstance(label, int) and label >= 2**63 for label in classes)
     array = np.array(classes, np.uint64 if large else None)
     if array.dtype.kind == "O":
         raise OverflowError
