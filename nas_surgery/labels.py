@@ -88,9 +88,7 @@ def numbered(y: Array, classes: tuple[Label, ...], what: str = "class label") ->
         raise DataError(f"the classes are {_family(known)}, but {what}s {_family(found)}")
     unknown = np.setdiff1d(found, known)
     if unknown.size:
-        raise DataError(
-            f"{what} {unknown[0]} is not one of the {len(classes)} classes in the training part"
-        )
+        raise DataError(f"{what} {unknown[0]} is not one of the {len(classes)} classes")
     order = np.argsort(known, kind="stable")
     places: Array = order[np.searchsorted(known[order], found)]
     return places

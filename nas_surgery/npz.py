@@ -68,7 +68,7 @@ def array_names(file: Path) -> tuple[str, ...]:
 def read_array(file: Path) -> Array:
     """The array in an npy file; errors as of `read_arrays`."""
     with _readable("npy file of a plain array"), open_regular(file, size_limit()) as opened:
-        return _parsed(*opened, file.name)
+        return _parsed(*opened, "it")
 
 
 @contextmanager

@@ -60,7 +60,8 @@ def test_run_reports_the_winner_its_cost_and_where_it_is(here):
     code, out, err = call("run", "spec.toml", "--out", "out", "--baseline")
     summary = json.loads((here / "out" / "summary.json").read_text())
     assert (code, err) == (0, "")
-    winner, baseline, cost, written = out.splitlines()
+    task, winner, baseline, cost, written = out.splitlines()
+    assert task == "task      3 classes: 0, 1, 2"
     assert winner.startswith("winner ")
     assert f"{summary['parameters']['end']:,} parameters" in winner
     assert f"test {summary['accuracy']['test']:.4f}" in winner
@@ -325,7 +326,8 @@ def test_a_process_is_quiet_when_piped(here):
         [*COMMAND, "run", "spec.toml", "--out", "out"], capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["winner", "cost", "written"]
+    words = [line.split()[0] for line in done.stdout.splitlines()]
+    assert words == ["task", "winner", "cost", "written"]
 
 
 def test_a_person_can_follow_on_a_terminal(here):

@@ -257,7 +257,11 @@ def test_diabetes_is_a_regression_and_the_winner_predicts_its_units():
     spec |= {"search": {**SEARCH, "max_epochs": 24}, "training": {"learning_rate": 0.02}}
     result = ns.run(spec)
     splits = splits_of(spec)
-    assert result.summary["metric"] == "r2"
+    assert (result.summary["metric"], result.summary["task"]) == ("r2", "regression")
+    assert result.summary["classes"] == []
+    assert np.array_equal(
+        result.predict(splits.test.x), result.network.forward(splits.test.x)[:, 0]
+    )
     raw = splits.test.y * splits.target_scale + splits.target_mean
     found = r_squared(result.network.forward(splits.test.x).astype(float), raw)
     assert result.summary["accuracy"]["test"] == pytest.approx(found, abs=1e-5)
@@ -288,6 +292,53 @@ def test_own_arrays_take_the_place_of_a_source():
     words = np.array(["ash", "elm", "oak"])[y]
     named = ns.run(spec, data=ns.Dataset(x, words))
     assert named.network.equals(result.network), "classes keep their order whatever they are called"
+
+
+@pytest.mark.parametrize(
+    "names", [np.array(["ash", "elm", "oak"]), np.array([-1, 1, 2000]), np.array([1.0, 2.0, 4.0])]
+)
+def test_the_winner_predicts_the_labels_that_were_given(tmp_path, names):
+    """In their own kind, from memory and from every file; the search itself never sees them."""
+    x, y = blobs()
+    spec = {"search": SEARCH, "training": {"learning_rate": 0.2}}
+    result = ns.run(spec, data=(x, names[y]), out=tmp_path / "out")
+    found = result.predict(x)
+    assert found.dtype.kind == names.dtype.kind
+    assert np.mean(found == names[y]) > 0.9
+    for file in ("winner.onnx", "winner.safetensors"):
+        assert np.array_equal(ns.load(tmp_path / "out" / file).predict(x), found)
+    assert all(point.network.classes == result.network.classes for point in result.pareto)
+    assert ns.load(tmp_path / "out" / "start.safetensors").classes is None
+    assert result.summary["task"] == "classification"
+    assert result.summary["classes"] == [str(name).removesuffix(".0") for name in names]
+
+
+def test_a_run_goes_on_from_a_network_with_classes():
+    """Those of the new data take their place, and the same data give the same journal."""
+    x, y = blobs()
+    spec = {"search": {**SEARCH, "max_epochs": 4}}
+    plain = ns.Network.dense(5, (4,), 3, seed=1)
+    named = attrs.evolve(plain, classes=("a", "b", "c"))
+    first, second = (ns.run(spec, network=each, data=(x, y)) for each in (plain, named))
+    assert first.history == second.history
+    assert second.network.classes == (0, 1, 2)
+
+
+def test_a_run_needs_no_test_part():
+    """With `test = 0` the summary holds none, and every sample trains or validates."""
+    spec = {"data": {"test": 0}, "search": {**SEARCH, "max_epochs": 4}}
+    result = ns.run(spec, data=blobs())
+    assert result.summary["accuracy"]["test"] is None
+    assert result.summary["data"]["test"] is None
+    assert result.summary["data"]["train"] + result.summary["data"]["validation"] == 120
+
+
+def test_a_validation_part_of_the_callers_own_is_used():
+    """By its keys in a mapping."""
+    x, y = blobs()
+    data = {"x_train": x, "y_train": y, "x_validation": x[:7], "y_validation": y[:7]}
+    result = ns.run({"search": {**SEARCH, "max_epochs": 4}}, data=data)
+    assert {"train": 96, "validation": 7, "test": 24}.items() <= result.summary["data"].items()
 
 
 def test_own_networks_start_with_their_weights():

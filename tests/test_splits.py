@@ -191,7 +191,7 @@ def test_a_test_part_need_not_hold_every_class():
         ),
         (np.arange(30) // 2 + THREE // 2, None, "different whole numbers as labels"),
         (THREE * 0, None, "at least two classes, got 1"),
-        (THREE, THREE + 1, "test label 3 is not one of the 3 classes in the training part"),
+        (THREE, THREE + 1, "test label 3 is not one of the 3 classes"),
         (THREE.astype(str), np.full(30, "x"), "test label x is not one of"),
         (THREE, THREE.astype(str), "the classes are numbers, but test labels strings"),
         (THREE, THREE + 0.5, "test labels must be whole numbers"),
