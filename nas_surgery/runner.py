@@ -51,8 +51,8 @@ def run(
     """Search for a better network while training it.
 
     spec: a Spec, the path of a TOML file, or nested values. network: a start topology with weights,
-    used as it is. data: a Dataset, (x, y[, x_test, y_test]), or a mapping with the keys of an npz
-    source. out: a new run directory, or None to keep everything in memory. overrides: values by
+    used as it is. data: a Dataset, (x, y[, x_test, y_test]), or a mapping with x_train, y_train and
+    optionally the same of `_test` and `_validation`; needed where the spec names no source. out: a new run directory, or None to keep everything in memory. overrides: values by
     dotted key. observers: functions that are told every Event. Raises a NasSurgeryError before
     anything is written if something is wrong, and an InterruptedRunError (a KeyboardInterrupt) after
     a signal, when the best network so far is saved.
