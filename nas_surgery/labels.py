@@ -35,21 +35,17 @@ class Meaning:
 
 def meaning(dataset: Dataset, loss: str = "auto") -> Meaning:
     """Decide what the labels of all parts are, and number them; DataError where that is not possible."""
-    parts = {"test": dataset.y_test, "validation": dataset.y_validation}
-    if (decide(dataset.y) if loss == "auto" else loss) == "mean_squared_error":
-        train = targets(dataset.y)
-        others = (
-            None if y is None else _fitting_targets(y, part, train) for part, y in parts.items()
-        )
-        return Meaning("mean_squared_error", (), train, *others)
-    classes = classes_of(dataset.y)
-    for part, y in parts.items():
-        if y is not None and _flat(y).shape[1:] != _flat(dataset.y).shape[1:]:
-            raise DataError(f"labels of shape {dataset.y.shape}, but {part} labels of {y.shape}")
-    others = (
-        None if y is None else numbered(y, classes, f"{part} label") for part, y in parts.items()
-    )
-    return Meaning("cross_entropy", classes, numbered(dataset.y, classes), *others)
+    y, others = dataset.y, {"test": dataset.y_test, "validation": dataset.y_validation}
+    for part, more in others.items():
+        if more is not None and _flat(more).shape[1:] != _flat(y).shape[1:]:
+            raise DataError(f"labels of shape {y.shape}, but {part} labels of {more.shape}")
+    loss = decide(y) if loss == "auto" else loss
+    if loss == "mean_squared_error":
+        rest = (None if more is None else targets(more) for more in others.values())
+        return Meaning(loss, (), targets(y), *rest)
+    classes = classes_of(y)
+    rest = (None if m is None else numbered(m, classes, f"{p} label") for p, m in others.items())
+    return Meaning(loss, classes, numbered(y, classes), *rest)
 
 
 def decide(y: Array) -> str:
@@ -70,12 +66,8 @@ def decide(y: Array) -> str:
 
 def classes_of(y: Array) -> tuple[Label, ...]:
     """The classes among labels, in their order; DataError for fewer than two."""
-    rows = _flat(y)
-    found = (
-        np.arange(rows.shape[1])
-        if is_one_hot(rows)
-        else np.unique(_class_labels(y, "class labels"))
-    )
+    columns = range(y.shape[1]) if is_one_hot(y) else _class_labels(y, "class labels")
+    found = np.unique(columns)
     if len(found) < 2:
         raise DataError(f"classification needs at least two classes, got {len(found)}")
     return tuple(found.tolist())
@@ -143,13 +135,6 @@ def _class_labels(y: Array, what: str) -> Array:
     if flat.dtype.kind in "bUiu" or (flat.dtype.kind == "f" and _whole(flat)):
         return flat
     raise DataError(f"{what} must be whole numbers, strings or bools, got dtype {y.dtype}")
-
-
-def _fitting_targets(y: Array, part: str, train: Array) -> Array:
-    found = targets(y)
-    if found.shape[1] != train.shape[1]:
-        raise DataError(f"targets have {train.shape[1]} outputs, {part} targets {found.shape[1]}")
-    return found
 
 
 def _flat(y: Array) -> Array:

@@ -69,10 +69,7 @@ def _array(values: Any, what: str) -> Array:
         array = np.asarray(values)
     except ValueError:
         raise DataError("arrays must be rectangular, got rows of different lengths") from None
-    except (
-        TypeError,
-        RuntimeError,
-    ) as error:  # of another library, such as a tensor with gradients
+    except (TypeError, RuntimeError) as error:  # such as of a tensor with gradients
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{what}: {type(values).__name__} gives no array: {reason}") from None
     if array.ndim == 0 and array.dtype.kind not in "fiub":
