@@ -38,7 +38,8 @@ def operate_on(
 
 def _context(network: Network, source: str, seed: int) -> Context:
     """A probe batch with its labels, drawn as a run would draw it."""
-    parts = split(load_dataset(source, default_registry().all("datasets")), SplitPlan())
+    loss = "mean_squared_error" if network.output_shape == (1,) else "auto"
+    parts = split(load_dataset(source, default_registry().all("datasets")), SplitPlan(), loss)
     if parts.train.x.shape[1:] != network.input_shape:
         raise DataError(
             f"{source}: samples of shape {parts.train.x.shape[1:]},"

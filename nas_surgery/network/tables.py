@@ -47,18 +47,33 @@ def labels(values: Any, what: str = "labels") -> Array:
 
 def column_names(values: Any) -> Names:
     """The names of the columns of a frame or of a structured array."""
+    keys = _column_keys(values)
+    return None if keys is None else tuple(map(str, keys))
+
+
+def _column_keys(values: Any) -> list[Any] | None:
+    """What gives the columns of a frame or a structured array, such as `values[key]`."""
     names = getattr(getattr(values, "dtype", None), "names", None)
-    names = getattr(values, "columns", None) if names is None else names
-    return None if names is None else tuple(map(str, names))
+    if names is None and hasattr(values, "__array__"):
+        names = getattr(values, "columns", None)
+    return None if names is None else list(names)
+
+
+def _side_by_side(values: Any, keys: list[Any], what: str) -> Array:
+    """Columns as one array; of objects, unless all are numbers."""
+    columns = [_array(values[key], f"{what} of column {str(key)!r}") for key in keys]
+    for key, column in zip(keys, columns, strict=True):
+        if column.dtype.kind not in "fiubOUS":
+            raise DataError(f"{what} of column {str(key)!r} are of dtype {column.dtype}")
+    mixed = any(column.dtype.kind not in "fiub" for column in columns)
+    return np.stack([c.astype(object) if mixed else c for c in columns], axis=-1)
 
 
 def _array(values: Any, what: str) -> Array:
-    """The values as NumPy takes them, with the columns of a structured array side by side."""
-    if getattr(getattr(values, "dtype", None), "names", None):
-        names = values.dtype.names
-        columns = [_array(values[name], f"{what} of column {name!r}") for name in names]
-        mixed = any(column.dtype.kind not in "fiub" for column in columns)
-        return np.stack([c.astype(object) if mixed else c for c in columns], axis=-1)
+    """The values as NumPy takes them, with the columns of a table side by side."""
+    keys = _column_keys(values)
+    if keys and len(set(keys)) == len(keys):
+        return _side_by_side(values, keys, what)
     if np.ma.is_masked(values):
         mask = np.ma.getmaskarray(values)
         raise DataError(
