@@ -87,6 +87,8 @@ def summary(
         "strategy": spec.search.strategy,
         "score": score_name(made),
         "data": data_account(made),
+        "task": made.splits.task,
+        "outputs": made.splits.outputs,
         "metric": made.splits.metric,
         "chance": made.splits.chance,
         "classes": list(made.splits.class_names),

@@ -6,59 +6,47 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import numpy as np
 from numpy.typing import ArrayLike
 
 from nas_surgery.errors import DataError, DataFileError, ModelFileError
 from nas_surgery.network import Array
-from nas_surgery.npz import read_arrays
+from nas_surgery.network.tables import labels, numbers
+from nas_surgery.npz import array_names, read_arrays
+from nas_surgery.structuring import unknown_key
 
-NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
-
-
-def _array(values: Any) -> Array:
-    """An array without Python objects; DataError where there is none that means the same."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise DataError("arrays must be rectangular, got rows of different lengths") from None
-    if array.dtype.kind != "O":
-        return array
-    kinds = {type(value) for value in array.ravel().tolist()}
-    if kinds == {str} or kinds <= {bool} or kinds <= {int, float}:
-        return np.array(array.tolist())
-    names = ", ".join(sorted(kind.__name__ for kind in kinds))
-    raise DataError(f"values must be numbers, bools or strings throughout, got {names}")
+REQUIRED = ("x_train", "y_train")
+KEYS = (*REQUIRED, "x_test", "y_test", "x_validation", "y_validation")
 
 
-def _optional(values: Any) -> Array | None:
-    return None if values is None else _array(values)
-
-
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, init=False)
 class Dataset:
-    """Inputs and labels as they come, with or without a test part.
+    """Inputs and labels as they come, with or without parts to test and to validate on.
 
-    x: (N, ...) numbers. y: (N,) class labels (whole numbers from 0, strings or bools), or float
-    targets (N,) or (N, outputs) for regression. Raises DataError where they cannot be used.
+    x: (N, ...) numbers, as arrays, lists or frames. y: (N,) class labels (whole numbers, strings or
+    bools), one-hot rows (N, classes), or targets (N,) or (N, outputs) of a regression. Raises
+    DataError where they cannot be used, with the row and the column.
     """
 
-    x: Array = attrs.field(converter=_array)
-    y: Array = attrs.field(converter=_array)
-    x_test: Array | None = attrs.field(converter=_optional, default=None)
-    y_test: Array | None = attrs.field(converter=_optional, default=None)
+    x: Array
+    y: Array
+    x_test: Array | None
+    y_test: Array | None
+    x_validation: Array | None
+    y_validation: Array | None
 
-    def __attrs_post_init__(self) -> None:
-        _check_part("training part", self.x, self.y)
-        if (self.x_test is None) != (self.y_test is None):
-            raise DataError("x_test and y_test come together or not at all")
-        if self.x_test is not None and self.y_test is not None:
-            _check_part("test part", self.x_test, self.y_test)
-            if self.x_test.shape[1:] != self.x.shape[1:]:
-                raise DataError(
-                    f"test samples of shape {self.x_test.shape[1:]} do not match"
-                    f" training samples of shape {self.x.shape[1:]}"
-                )
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        x_test: Any = None,
+        y_test: Any = None,
+        x_validation: Any = None,
+        y_validation: Any = None,
+    ) -> None:
+        train = _part("training", x, y)
+        others = {"test": (x_test, y_test), "validation": (x_validation, y_validation)}
+        test, validation = (_other_part(name, *pair, train[0]) for name, pair in others.items())
+        self.__attrs_init__(*train, *test, *validation)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -83,20 +71,29 @@ def as_dataset(data: Any) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, Mapping):
+        for key in data:
+            if key not in KEYS:
+                raise DataError(unknown_key(str(key), KEYS, []))
         return _from_mapping(data)
     if isinstance(data, tuple) and len(data) in (2, 4):
         return Dataset(*data)
     raise DataError(
         "data must be a Dataset, a tuple (x, y) or (x, y, x_test, y_test), or a mapping with"
-        f" {', '.join(NPZ_KEYS)}; got {type(data).__name__}"
+        f" {', '.join(KEYS)}; got {type(data).__name__}"
     )
 
 
 def read_npz(path: str) -> Dataset:
-    """`npz:PATH`: a NumPy archive with x_train, y_train and optionally x_test, y_test."""
+    """`npz:PATH`: a NumPy archive with x_train, y_train and optionally parts to test and validate on.
+
+    Other arrays are left alone, but not those that could be meant as a part: x_val, y_tst.
+    """
     file = Path(expanduser(path))
     try:
-        return _from_mapping(read_arrays(file, NPZ_KEYS[:2], NPZ_KEYS[2:]))
+        for name in array_names(file):
+            if name not in KEYS and name.startswith(("x_", "y_")):
+                raise DataError(unknown_key(name, KEYS, []))
+        return _from_mapping(read_arrays(file, REQUIRED, KEYS[2:]))
     except (DataError, ModelFileError) as error:
         raise DataFileError(f"{file}: {error}") from None
 
@@ -135,35 +132,41 @@ SOURCES: dict[str, Callable[[str], Dataset]] = {
 
 
 def _from_mapping(arrays: Mapping[str, ArrayLike]) -> Dataset:
-    missing = [key for key in NPZ_KEYS[:2] if key not in arrays]
+    missing = [key for key in REQUIRED if key not in arrays]
     if missing:
         raise DataError(
             f"{' and '.join(missing)} missing; it holds {', '.join(arrays) or 'nothing'}"
         )
-    return Dataset(arrays["x_train"], arrays["y_train"], arrays.get("x_test"), arrays.get("y_test"))
+    return Dataset(*(arrays.get(key) for key in KEYS))
 
 
-def _check_part(part: str, x: Array, y: Array) -> None:
-    if x.dtype.kind not in "fiub":
-        raise DataError(f"{part}: inputs must be numbers, got dtype {x.dtype}")
-    if x.ndim < 2 or 0 in x.shape:
+def _part(name: str, x: Any, y: Any) -> tuple[Array, Array]:
+    """Inputs and labels of one part as arrays; DataError, which names the part, where they are none."""
+    try:
+        inputs, targets = numbers(x), labels(y)
+        if inputs.ndim < 2 or 0 in inputs.shape:
+            raise DataError(
+                f"inputs must have shape (samples, …) and hold something, got {inputs.shape}"
+            )
+        if targets.ndim not in (1, 2) or len(targets) != len(inputs) or 0 in targets.shape:
+            raise DataError(f"{len(inputs)} inputs but labels of shape {targets.shape}")
+    except DataError as error:
+        raise DataError(f"{name} part: {error}") from None
+    return inputs, targets
+
+
+def _other_part(name: str, x: Any, y: Any, train: Array) -> tuple[Array, Array] | tuple[None, None]:
+    if (x is None) != (y is None):
+        raise DataError(f"x_{name} and y_{name} come together or not at all")
+    if x is None:
+        return None, None
+    inputs, targets = _part(name, x, y)
+    if inputs.shape[1:] != train.shape[1:]:
         raise DataError(
-            f"{part}: inputs must have shape (samples, …) and hold something, got {x.shape}"
+            f"{name} samples of shape {inputs.shape[1:]} do not match"
+            f" training samples of shape {train.shape[1:]}"
         )
-    if y.ndim not in (1, 2) or len(y) != len(x) or 0 in y.shape:
-        raise DataError(f"{part}: {len(x)} inputs but labels of shape {y.shape}")
-    for name, values in (("inputs", x), ("labels", y)):
-        if values.dtype.kind == "f":
-            _check_floats(f"{part}: ", name, values)
-
-
-def _check_floats(part: str, name: str, values: Array) -> None:
-    bad = values.size - int(np.isfinite(values).sum())
-    if bad:
-        raise DataError(f"{part}{bad} of the {name} are NaN or infinite")
-    largest = np.abs(values).max()
-    if largest > np.finfo(np.float32).max:
-        raise DataError(f"{part}{name} up to {largest:.3g} are beyond the range of float32")
+    return inputs, targets
 
 
 def _first_line(error: Exception) -> str:

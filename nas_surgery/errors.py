@@ -2,6 +2,7 @@
 
 from nas_surgery.network.errors import (
     ArgumentError,
+    DataError,
     ModelFileError,
     NasSurgeryError,
     NetworkError,
@@ -14,10 +15,6 @@ class OperationError(NasSurgeryError):
 
 class SpecError(NasSurgeryError):
     """A spec cannot be read or holds a wrong key or value; names file, key and rule."""
-
-
-class DataError(NasSurgeryError):
-    """Data cannot be loaded or used; names the source and the rule."""
 
 
 class SpecFileError(SpecError, ModelFileError):

@@ -54,13 +54,14 @@ def operate_on(
 
 def _context(network: Network, source: str, seed: int) -> Context:
     """A probe batch with its labels, drawn as a run would draw it."""
-    parts = split(load_dataset(source, default_registry().all("datasets")), SplitPlan())
+    loss = "mean_squared_error" if network.output_shape == (1,) else "auto"
+    parts = split(load_dataset(source, default_registry().all("datasets")), SplitPlan(), loss)
     if parts.train.x.shape[1:] != network.input_shape:
         raise DataError(
             f"{source}: samples of shape {parts.train.x.shape[1:]},"
             f" the network takes {network.input_shape}"
         )
-    told_apart = bool(parts.class_names) and network.output_shape == (parts.outputs,)
+    told_apart = bool(parts.classes) and network.output_shape == (parts.outputs,)
     labels = parts.train.y[:PROBE_SAMPLES] if told_apart else None
     return Context(seed, (), parts.train.x[:PROBE_SAMPLES], labels)
 

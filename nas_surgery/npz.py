@@ -12,7 +12,8 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -52,15 +53,40 @@ def read_arrays(file: Path, needed: Sequence[str], also: Sequence[str] = ()) -> 
     Numbers and strings are read. Raises DataError, or ModelFileError for what is no regular file or too
     large; `NAS_SURGERY_MAX_FILE_BYTES` sets how much may be unpacked. The path is left to the caller.
     """
-    limit = size_limit()
-    with open_regular(file, limit) as (content, size):
-        try:
-            with zipfile.ZipFile(_Bounded(content, size)) as archive:
-                wanted = _wanted(_members(archive, size), needed, also)
-                _check_total(wanted, limit)
-                return {key: _array(archive, info) for key, info in wanted.items()}
-        except _DAMAGE as error:
-            raise DataError(f"not a readable npz file of plain arrays: {_first(error)}") from None
+    with _open(file) as (archive, members):
+        wanted = _wanted(members, needed, also)
+        _check_total(wanted, size_limit())
+        return {key: _array(archive, info) for key, info in wanted.items()}
+
+
+def array_names(file: Path) -> tuple[str, ...]:
+    """Names of the arrays in an archive; errors as of `read_arrays`."""
+    with _open(file) as (_, members):
+        return tuple(members)
+
+
+def read_array(file: Path) -> Array:
+    """The array in an npy file; errors as of `read_arrays`."""
+    with _readable("npy file of a plain array"), open_regular(file, size_limit()) as opened:
+        return _parsed(*opened, "it")
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    with (
+        _readable("npz file of plain arrays"),
+        open_regular(file, size_limit()) as (content, size),
+        zipfile.ZipFile(_Bounded(content, size)) as archive,
+    ):
+        yield archive, _members(archive, size)
+
+
+@contextmanager
+def _readable(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise DataError(f"not a readable {kind}: {_first(error)}") from None
 
 
 def _first(error: Exception) -> str:
@@ -144,18 +170,22 @@ def _check_total(members: Mapping[str, zipfile.ZipInfo], limit: int) -> None:
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
     with archive.open(info) as stream:
-        start = stream.read(MAX_HEADER + 16)  # 16: magic string, version and length
-        shape, fortran, dtype, offset = _header(start, info.filename)
-        _check_dtype(dtype, info.filename)
-        declared, held = prod(shape) * dtype.itemsize, info.file_size - offset
-        if declared != held:
-            raise DataError(
-                f"{info.filename} declares shape {shape} of {dtype} ({declared} bytes),"
-                f" but holds {held} bytes"
-            )
-        array = np.empty(prod(shape), dtype)
-        _fill(array, stream, start[offset:])
-    _check_values(array, info.filename)
+        return _parsed(stream, info.file_size, info.filename)
+
+
+def _parsed(stream: Any, size: int, name: str) -> Array:
+    """The array in a stream of `size` bytes."""
+    start = stream.read(MAX_HEADER + 16)  # 16: magic string, version and length
+    shape, fortran, dtype, offset = _header(start, name)
+    _check_dtype(dtype, name)
+    declared, held = prod(shape) * dtype.itemsize, size - offset
+    if declared != held:
+        raise DataError(
+            f"{name} declares shape {shape} of {dtype} ({declared} bytes), but holds {held} bytes"
+        )
+    array = np.empty(prod(shape), dtype)
+    _fill(array, stream, start[offset:])
+    _check_values(array, name)
     native = _native(array)
     return native.reshape(shape[::-1]).T if fortran else native.reshape(shape)
 

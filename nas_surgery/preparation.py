@@ -23,6 +23,7 @@ from nas_surgery.splits import Splits, split
 from nas_surgery.structuring import structure, unknown_key
 from nas_surgery.training import Recipe
 from nas_surgery.trials import sound_operations, try_score
+from nas_surgery.units import output_layer
 
 ARRAYS = "arrays"  # the source of data that came from Python
 
@@ -182,6 +183,11 @@ def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:
 def _dataset(spec: Spec, registry: Registry, data: Any) -> Dataset:
     if data is not None:
         return as_dataset(data)
+    if spec.data.source is None:
+        raise SpecError(
+            'data.source is needed, such as source = "npz:FILE" or "sklearn:digits"; from Python,'
+            " data=(x, y) takes its place"
+        )
     if spec.data.source == ARRAYS:
         raise DataError(
             "the run was begun with arrays from Python; they are needed again:"
@@ -209,6 +215,7 @@ def _start(
             preprocessing=() if splits.normalize is None else (splits.normalize,),
             dropout=spec.network.dropout,
         )
+    network = attrs.evolve(network, classes=None)  # those of the data take their place at the end
     _check_fit(network, splits, sample_shape)
     for address in spec.search.exclude:
         if address >= len(network.layers):
@@ -226,7 +233,9 @@ def _check_fit(network: Network, splits: Splits, sample_shape: tuple[int, ...]) 
             f" the data has samples of shape {sample_shape}"
         )
     if network.output_shape != (splits.outputs,):
-        kind = "classes" if splits.class_names else "outputs"
+        kind = "classes" if splits.classes else "outputs"
         raise DataError(
             f"the network has {network.output_shape[0]} outputs, the data {splits.outputs} {kind}"
         )
+    if not splits.classes:
+        output_layer(network)

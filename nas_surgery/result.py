@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import numpy as np
 
 from nas_surgery.files import save
-from nas_surgery.network import Array, Dense, Network, linear_layer, own
+from nas_surgery.network import Array, Network
 
 
 @attrs.frozen(eq=False)
@@ -41,18 +40,7 @@ class Result:
     pareto: tuple[ParetoPoint, ...]
     directory: Path | None = None
 
-
-def in_target_units(network: Network, mean: Array | None, scale: Array | None) -> Network:
-    """The network whose outputs are `outputs * scale + mean`, by changing its last linear layer.
-
-    Regressions train on standardised targets; what leaves a run predicts the user's own units. Other
-    networks are returned as they are.
-    """
-    if mean is None or scale is None:
-        return network
-    address = max(i for i, layer in enumerate(network.layers) if isinstance(layer, Dense))
-    layer = linear_layer(network.layers[address])
-    bias = np.zeros(layer.units) if layer.bias is None else layer.bias.astype(np.float64)
-    kernel = own((layer.kernel.astype(np.float64) * scale).astype(network.dtype))
-    scaled = Dense(kernel, own((bias * scale + mean).astype(network.dtype)))
-    return network.replace({address: (scaled,)})
+    def predict(self, x: Any) -> Array:
+        """What the winner says of samples `x` (N, ...): labels of classes, or the values of a
+        regression in the user's units; see `Network.predict`."""
+        return self.network.predict(x)

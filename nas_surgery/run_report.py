@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from nas_surgery.errors import ModelFileError, RunError
+from nas_surgery.network.errors import one_line
 from nas_surgery.network.regular_file import read_regular, size_limit
 from nas_surgery.network.strict_json import strict_json
+
+SHOWN = 6  # names of classes
 
 
 def run_report(directory: Path) -> str:
@@ -36,6 +39,16 @@ def _naming(directory: Path) -> Iterator[None]:
     except (ModelFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         file = directory / "summary.json"
         raise RunError(f"{file}: not a summary of a run: {error}") from None
+
+
+def task_name(summary: dict[str, Any]) -> str:
+    """What the labels were taken for: so many classes, with the first of their names, or a regression."""
+    names = summary["classes"]
+    if not names:
+        count = summary["outputs"]
+        return f"regression, {count} output{'s' if count > 1 else ''}"
+    more = ", …" if len(names) > SHOWN else ""
+    return one_line(f"{len(names)} classes: {', '.join(names[:SHOWN])}{more}")
 
 
 def metric_name(summary: dict[str, Any]) -> str:

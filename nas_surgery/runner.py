@@ -23,7 +23,7 @@ from nas_surgery.network.storage import to_bytes
 from nas_surgery.onnx_io import compare_onnx, export_onnx
 from nas_surgery.overrides import blamed
 from nas_surgery.preparation import Preparation, prepare
-from nas_surgery.result import ParetoPoint, Result, in_target_units
+from nas_surgery.result import ParetoPoint, Result
 from nas_surgery.rundir import RunDirectory
 from nas_surgery.search.audience import Audience, Observer
 from nas_surgery.search.driver import Driver
@@ -37,6 +37,7 @@ from nas_surgery.search.states import StateStore, digest, state_to_bytes
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.spec import Spec
 from nas_surgery.training import TrainState
+from nas_surgery.units import in_target_units
 from nas_surgery.unused import unused, warnings_said
 
 CHECK_SAMPLES = 64
@@ -57,10 +58,11 @@ def run(
     """Search for a better network while training it.
 
     spec: a Spec, the path of a TOML file, or nested values. network: a start topology with weights,
-    used as it is. data: a Dataset, (x, y[, x_test, y_test]), or a mapping with the keys of an npz
-    source. out: a new run directory, or None to keep everything in memory. overrides: values by
-    dotted key. observers: functions that are told every Event; one that raises StopRun ends the run in
-    order. verbose: show progress on standard error.
+    used as it is. data: a Dataset, (x, y[, x_test, y_test]), or a mapping with x_train, y_train and
+    optionally the same of `_test` and `_validation`; needed where the spec names no source. out: a new
+    run directory, or None to keep everything in memory. overrides: values by dotted key. observers:
+    functions that are told every Event; one that raises StopRun ends the run in order. verbose: show
+    progress on standard error.
 
     Raises a NasSurgeryError before anything is written if something is wrong. Where a signal ends the
     run by an InterruptedRunError (a KeyboardInterrupt), or an observer by an exception of its own, the
@@ -317,8 +319,10 @@ class _Run:
         return {"onnx_difference": checked.difference, "onnx_warning": warning}
 
     def _final(self, network: Network) -> Network:
+        """A network as it leaves the run: in the units and with the names of the user's labels."""
         splits = self.made.splits
-        return in_target_units(network, splits.target_mean, splits.target_scale)
+        network = in_target_units(network, splits.target_mean, splits.target_scale)
+        return attrs.evolve(network, classes=splits.classes or None)
 
     def _executor(self) -> Executor:
         made, settings = self.made, self.made.spec.run

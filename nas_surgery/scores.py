@@ -6,21 +6,33 @@ Schiessler, Aydin, Linka, Cyron: Neural network surgery, Neural Networks 144 (20
 import inspect
 from collections.abc import Callable, Mapping
 from math import exp
+from sys import float_info
 
 from nas_surgery.errors import PluginError
 
 Score = Callable[..., float]
 
 OFFERED = ("accuracy", "gain", "size_fraction", "loss", "parameters", "macs")
+STEEP = 500.0  # exponents of eq. 16 beyond this are near the end of what a float holds
+MAX = float_info.max
 
 
 def paper_score(accuracy: float, gain: float, size_fraction: float) -> float:
     """s = a + exp(Δa) / exp(Δf) (eq. 16).
 
     accuracy a; gain Δa against the parent at the decision point; size_fraction Δf: parameters of the
-    candidate ÷ parameters of its parent, so 1 for the identity.
+    candidate ÷ parameters of its parent, so 1 for the identity. Where exp would overflow, as for the R²
+    of a network that had diverged, the score keeps its order.
     """
-    return accuracy + exp(gain) / exp(size_fraction)
+    return accuracy + _quotient(gain, size_fraction)
+
+
+def _quotient(gain: float, size_fraction: float) -> float:
+    """exp(gain) / exp(size_fraction); beyond exp(STEEP) it goes on along its tangent."""
+    if max(gain, size_fraction) <= STEEP:
+        return exp(gain) / exp(size_fraction)
+    beyond = gain - size_fraction - STEEP
+    return min(exp(STEEP) * (1 + beyond), MAX) if beyond > 0 else exp(STEEP + beyond)
 
 
 def accuracy_score(accuracy: float) -> float:

@@ -60,12 +60,15 @@ def _layer_sizes(_: Any, attribute: Any, value: Any) -> None:
 
 @attrs.frozen
 class DataSpec:
-    """`[data]`: where samples come from and how they are split and scaled."""
+    """`[data]`: where samples come from and how they are split and scaled.
 
-    source: str = "sklearn:digits"
+    source: needed, unless a run is given arrays.
+    """
+
+    source: str | None = None
     train_limit: int | None = attrs.field(default=None, validator=optional(whole(1)))
     validation: Any = attrs.field(default=0.2, validator=_share_or_count)
-    test: float = attrs.field(default=0.2, validator=number(above=0, below=1))
+    test: float = attrs.field(default=0.2, validator=number(minimum=0, below=1))
     shuffle: bool = True
     seed: int = attrs.field(default=0, validator=whole(0))
     scaling: str = attrs.field(default="unit", validator=one_of(*SCALINGS))
@@ -252,7 +255,7 @@ class Spec:
 
     def with_paths(self, folder: Path) -> Self:
         """Paths made absolute, if they are found from the working directory or else from `folder`."""
-        scheme, _, rest = self.data.source.partition(":")
+        scheme, _, rest = (self.data.source or "").partition(":")
         source = f"npz:{_found(rest, folder)}" if scheme == "npz" else self.data.source
         file = self.network.file and _found(self.network.file, folder)
         return attrs.evolve(

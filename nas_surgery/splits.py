@@ -9,7 +9,8 @@ import numpy as np
 
 from nas_surgery.data import Dataset
 from nas_surgery.errors import DataError
-from nas_surgery.network import Array, Normalize, keyed_generator
+from nas_surgery.labels import Meaning, label_name, meaning
+from nas_surgery.network import Array, Label, Normalize, keyed_generator
 from nas_surgery.training import Samples
 
 _Parts = tuple[Samples, Samples, Samples | None]
@@ -19,10 +20,11 @@ SCALINGS = ("unit", "standard", "none")
 
 @attrs.frozen
 class SplitPlan:
-    """How to split; the fields are the keys of `[data]`.
+    """How to split; the fields are the keys of `[data]`. Parts that the data bring along are used as
+    they are.
 
     validation: a count, a fraction of `train_limit` (or of the training part), or "test" to
-    validate on the official test part. test: fraction of a source without a test part.
+    validate on the official test part. test: fraction of a source without a test part; 0 for none.
     """
 
     train_limit: int | None = None
@@ -37,8 +39,8 @@ class SplitPlan:
 class Splits:
     """Samples ready for a run; inputs are raw, labels are class indices or standardised targets.
 
-    class_names: by index; empty for regression. target_mean, target_scale: (outputs,), what
-    standardised the targets of a regression.
+    classes: the labels by index, as they came; empty for regression. target_mean, target_scale:
+    (outputs,), what standardised the targets of a regression.
     """
 
     train: Samples
@@ -47,18 +49,26 @@ class Splits:
     normalize: Normalize | None
     loss: str
     outputs: int
-    class_names: tuple[str, ...] = ()
+    classes: tuple[Label, ...] = ()
     target_mean: Array | None = None
     target_scale: Array | None = None
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(map(label_name, self.classes))
+
+    @property
+    def task(self) -> str:
+        return "classification" if self.classes else "regression"
+
+    @property
     def metric(self) -> str:
-        return "accuracy" if self.class_names else "r2"
+        return "accuracy" if self.classes else "r2"
 
     @cached_property
     def chance(self) -> float:
         """What always answering the most frequent class, or the mean, is worth on the validation part."""
-        if not self.class_names:
+        if not self.classes:
             return 0.0
         return float(np.bincount(self.validation.y).max() / len(self.validation))
 
@@ -76,28 +86,25 @@ class Splits:
 def split(dataset: Dataset, plan: SplitPlan, loss: str = "auto") -> Splits:
     """Split, number the classes or standardise the targets, and measure the scaling.
 
-    Every figure is measured on the training samples alone. Raises DataError for an empty part,
-    labels outside the range, or a part that is larger than the data.
+    Every figure is measured on the training samples alone. Raises DataError for an empty part, labels
+    that no class or target follows from, or a part that is larger than the data.
     """
-    kind = _loss(dataset, loss)
-    y, y_test, names = _labels(dataset, kind)
-    x, x_test = dataset.x, dataset.x_test
-    strata = y if kind == "cross_entropy" else None
-    order = _order(len(x), strata, plan)
-    if x_test is None and plan.validation != "test":
+    found = meaning(dataset, loss)
+    everything = Samples(dataset.x, found.train)
+    test = _given(dataset.x_test, found.test)
+    validation = _given(dataset.x_validation, found.validation)
+    order = _order(len(everything), found.train if found.classes else None, plan)
+    if plan.validation == "test":
+        validation, test = _test_to_validate_on(validation, test), None
+    elif test is None and plan.test:
         order, held = _cut(order, _count(plan.test, len(order), "test"), "test")
-        x_test, y_test = x[held], y[held]
-    train, validation = _train_and_validation(order, plan)
+        test = _take(everything, held)
     if validation is None:
-        if x_test is None or y_test is None:
-            raise DataError(
-                'validation = "test" needs a source with a test part; this one has none'
-            )
-        parts: _Parts = (Samples(x[train], y[train]), Samples(x_test, y_test), None)
+        order, held = _train_and_validation(order, plan)
+        validation = _take(everything, held)
     else:
-        test = None if x_test is None or y_test is None else Samples(x_test, y_test)
-        parts = Samples(x[train], y[train]), Samples(x[validation], y[validation]), test
-    return _finish(parts, plan, kind, names)
+        order = _limited(order, plan.train_limit)
+    return _finish((_take(everything, order), validation, test), plan, found)
 
 
 def stratified_order(generator: np.random.Generator, labels: Array) -> Array:
@@ -117,17 +124,33 @@ def _order(count: int, strata: Array | None, plan: SplitPlan) -> Array:
     return generator.permutation(count) if strata is None else stratified_order(generator, strata)
 
 
-def _train_and_validation(order: Array, plan: SplitPlan) -> tuple[Array, Array | None]:
+def _given(x: Array | None, y: Array | None) -> Samples | None:
+    return None if x is None or y is None else Samples(x, y)
+
+
+def _take(samples: Samples, which: Array) -> Samples:
+    return Samples(samples.x[which], samples.y[which])
+
+
+def _test_to_validate_on(validation: Samples | None, test: Samples | None) -> Samples:
+    if validation is not None:
+        raise DataError('validation = "test", but the data have a validation part')
+    if test is None:
+        raise DataError('validation = "test" needs a source with a test part; this one has none')
+    return test
+
+
+def _limited(order: Array, limit: int | None) -> Array:
+    if limit is not None and limit > len(order):
+        raise DataError(f"train_limit {limit} is more than the {len(order)} samples there are")
+    return order[:limit]
+
+
+def _train_and_validation(order: Array, plan: SplitPlan) -> tuple[Array, Array]:
     limit = plan.train_limit
-    if plan.validation == "test":
-        if limit is not None and limit > len(order):
-            raise DataError(f"train_limit {limit} is more than the {len(order)} samples there are")
-        return order[:limit], None
-    base = len(order) if limit is None else limit
-    count = _count(plan.validation, base, "validation")
+    count = _count(plan.validation, len(order) if limit is None else limit, "validation")
     if limit is None:
-        train, validation = _cut(order, count, "validation")
-        return train, validation
+        return _cut(order, count, "validation")
     if limit + count > len(order):
         raise DataError(
             f"train_limit {limit} and {count} validation samples are more than the"
@@ -150,106 +173,18 @@ def _count(size: float | int | str, base: int, name: str) -> int:
     return count
 
 
-def _loss(dataset: Dataset, loss: str) -> str:
-    if loss != "auto":
-        return loss
-    if dataset.y.ndim == 2 and dataset.y.shape[1] > 1 and dataset.y.dtype.kind in "iub":
-        raise DataError(
-            f"whole numbers of shape {dataset.y.shape} as labels: classes need shape (samples,),"
-            " targets of a regression need floats"
-        )
-    regression = dataset.y.dtype.kind == "f" or dataset.y.shape[1:] not in ((), (1,))
-    return "mean_squared_error" if regression else "cross_entropy"
-
-
-def _labels(dataset: Dataset, loss: str) -> tuple[Array, Array | None, tuple[str, ...]]:
-    if loss == "cross_entropy":
-        return _class_labels(dataset.y, dataset.y_test)
-    for y in (dataset.y, dataset.y_test):
-        if y is not None and y.dtype.kind not in "fiub":
-            raise DataError(f"regression needs numbers as targets, got dtype {y.dtype}")
-    y, y_test = _columns(dataset.y), None
-    if dataset.y_test is not None:
-        y_test = _columns(dataset.y_test)
-        if y_test.shape[1] != y.shape[1]:
-            raise DataError(f"targets have {y.shape[1]} outputs, test targets {y_test.shape[1]}")
-    return y, y_test, ()
-
-
-def _class_labels(y: Array, y_test: Array | None) -> tuple[Array, Array | None, tuple[str, ...]]:
-    labels = _names_or_numbers(y, "class labels")
-    classes = np.unique(labels)
-    if labels.dtype.kind == "i":
-        _check_range(classes)
-    if len(classes) < 2:
-        raise DataError(f"classification needs at least two classes, got {len(classes)}")
-    names = tuple(str(label) for label in classes.tolist())
-    numbered = np.searchsorted(classes, labels)
-    if y_test is None:
-        return numbered, None, names
-    test_labels = _names_or_numbers(y_test, "test labels")
-    if test_labels.dtype.kind != labels.dtype.kind:
-        raise DataError(f"class labels are {y.dtype}, but test labels {y_test.dtype}")
-    _check_known(classes, test_labels)
-    return numbered, np.searchsorted(classes, test_labels), names
-
-
-def _names_or_numbers(y: Array, what: str) -> Array:
-    """Labels (N,) as int64, bool or str; whole numbers may come as floats, and (N, 1) is (N,)."""
-    if y.shape[1:] == (1,):
-        y = y[:, 0]
-    if y.ndim != 1:
-        raise DataError(f"{what} must have shape (samples,), got {y.shape}")
-    if y.dtype.kind in "bU":
-        return y
-    if y.dtype.kind == "S":
-        return np.char.decode(y, "utf-8", "backslashreplace")
-    if y.dtype.kind in "iu" or (y.dtype.kind == "f" and np.all(y == np.floor(y))):
-        return y.astype(np.int64)
-    raise DataError(f"{what} must be whole numbers, strings or bools, got dtype {y.dtype}")
-
-
-def _check_range(classes: Array) -> None:
-    count = len(classes)
-    outside = [int(label) for label in classes if not 0 <= label < count]
-    if outside:
-        raise DataError(
-            f"label {outside[0]} is outside the range 0…{count - 1} of {count} classes; labels that are"
-            ' only names should be strings, and quantities need loss = "mean_squared_error"'
-        )
-
-
-def _check_known(classes: Array, y_test: Array) -> None:
-    unknown = np.setdiff1d(y_test, classes)
-    if unknown.size:
-        raise DataError(
-            f"test label {unknown[0]} is outside the range of the {len(classes)} classes"
-            " in the training part"
-        )
-
-
-def _columns(y: Array) -> Array:
-    wide = y.astype(np.float64)
-    return wide[:, None] if wide.ndim == 1 else wide
-
-
-def _finish(
-    parts: _Parts,
-    plan: SplitPlan,
-    loss: str,
-    names: tuple[str, ...],
-) -> Splits:
+def _finish(parts: _Parts, plan: SplitPlan, found: Meaning) -> Splits:
     normalize = scaling_layer(parts[0].x, plan.scaling)
-    if loss == "cross_entropy":
-        return Splits(*parts, normalize, loss, len(names), names)
+    if found.classes:
+        return Splits(*parts, normalize, found.loss, len(found.classes), found.classes)
     mean, scale = parts[0].y.mean(axis=0), parts[0].y.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
+    scale = np.where(varies(scale, np.abs(parts[0].y).max(axis=0)), scale, 1.0)
     train, validation, test = (
         None if part is None else attrs.evolve(part, y=(part.y - mean) / scale) for part in parts
     )
     assert train is not None
     assert validation is not None
-    return Splits(train, validation, test, normalize, loss, len(mean), (), mean, scale)
+    return Splits(train, validation, test, normalize, found.loss, len(mean), (), mean, scale)
 
 
 def scaling_layer(x: Array, scaling: str) -> Normalize | None:
@@ -263,18 +198,26 @@ def scaling_layer(x: Array, scaling: str) -> Normalize | None:
         return None
     pixels = x.ndim > 2 or _looks_like_pixels(x)
     axes: int | tuple[int, ...] | None = None if pixels else 0
-    if scaling == "unit":
-        low, high = x.min(axis=axes), x.max(axis=axes)
-        return _normalize(low, np.asarray(high, np.float64) - low)
-    if x.ndim == 4:
+    if scaling == "standard" and x.ndim == 4:
         axes = (0, 1, 2)
-    return _normalize(x.mean(axis=axes, dtype=np.float64), x.std(axis=axes, dtype=np.float64))
+    low, high = x.min(axis=axes).astype(np.float64), x.max(axis=axes).astype(np.float64)
+    magnitude = np.maximum(abs(low), abs(high))
+    if scaling == "unit":
+        return _normalize(low, high - low, magnitude)
+    mean, deviation = x.mean(axis=axes, dtype=np.float64), x.std(axis=axes, dtype=np.float64)
+    return _normalize(mean, deviation, magnitude)
 
 
-def _normalize(shift: Array, scale: Array) -> Normalize:
-    """Features that do not vary, as far as float32 can tell, are shifted only."""
-    safe = np.where(scale > np.finfo(np.float32).tiny, scale, 1.0)
+def _normalize(shift: Array, scale: Array, magnitude: Array) -> Normalize:
+    """Features that do not vary are shifted only."""
+    safe = np.where(varies(scale, magnitude), scale, 1.0)
     return Normalize(np.asarray(shift, np.float32), np.asarray(safe, np.float32))
+
+
+def varies(spread: Array, magnitude: Array) -> Array:
+    """Whether float32 can tell values of that spread apart; what is less is rounding."""
+    float32 = np.finfo(np.float32)
+    return spread > np.maximum(float32.eps * magnitude, float32.tiny)
 
 
 def _looks_like_pixels(x: Array) -> bool:

@@ -71,7 +71,8 @@ def test_run_reports_the_winner_its_cost_and_where_it_is(here):
     code, out, err = call("run", "spec.toml", "--out", "out", "--baseline")
     summary = json.loads((here / "out" / "summary.json").read_text())
     assert (code, err) == (0, "")
-    winner, baseline, cost, written = out.splitlines()
+    task, winner, baseline, cost, written = out.splitlines()
+    assert task == "task      3 classes: 0, 1, 2"
     assert winner.startswith("winner ")
     assert f"{summary['parameters']['end']:,} parameters" in winner
     assert f"test {summary['accuracy']['test']:.4f}" in winner
@@ -110,16 +111,16 @@ BAD = [
     ("[search]\nmax_epochs = '3'", (), ["spec.toml", "search.max_epochs", "must be a whole number"]),
     ("[training]\nlearning_rate = true", (), ["spec.toml", "training.learning_rate", "a number"]),
     ("[data]\nsource = 'npz:missing.npz'", (), ["spec.toml", "missing.npz", "No such file"]),
-    ("[data]\nsource = 'npz:labels.npz'", (), ["spec.toml", "labels.npz", "label 3 is outside the range"]),
-    ("[data]\nsource = 'npz:nan.npz'", (), ["spec.toml", "nan.npz", "1 of the inputs are NaN"]),
+    ("[data]\nsource = 'npz:labels.npz'", (), ["spec.toml", "labels.npz", "30 different whole numbers as labels"]),
+    ("[data]\nsource = 'npz:nan.npz'", (), ["spec.toml", "nan.npz", "1 of the inputs is NaN", "row 2, column 1"]),
     ("[data]\nsource = 'npz:shapes.npz'", (), ["spec.toml", "shapes.npz", "30 inputs but labels of shape (4,)"]),
     ("[data]\nsource = 'npz:good.npz'\nvalidation = 0.01", (), ["spec.toml", "validation = 0.01", "empty"]),
     ("[data]\nsource = 'npz:good.npz'\nvalidation = 0", (), ["spec.toml", "data.validation", "≥ 1"]),
-    ("[search]\nexclude = [9]", (), ["spec.toml", "search.exclude", "layer 9 is not there"]),
+    ("[data]\nsource = 'npz:good.npz'\n[search]\nexclude = [9]", (), ["spec.toml", "search.exclude", "layer 9 is not there"]),
     ("plugins = ['misspelt.py']", (), ["spec.toml", "misspelt.py", "nas_surgery_score is not a hook", "nas_surgery_scores"]),
     ("plugins = ['missing.py']", (), ["spec.toml", "missing.py", "No such file"]),
-    ("[network]\nfile = 'missing.onnx'", (), ["spec.toml", "missing.onnx", "No such file"]),
-    ("[network]\nfile = 'spec.toml'", (), ["spec.toml", "suffix must be one of .safetensors, .onnx"]),
+    ("[data]\nsource = 'npz:good.npz'\n[network]\nfile = 'missing.onnx'", (), ["spec.toml", "missing.onnx", "No such file"]),
+    ("[data]\nsource = 'npz:good.npz'\n[network]\nfile = 'spec.toml'", (), ["spec.toml", "suffix must be one of .safetensors, .onnx"]),
     ("[search]\nstrategy = 'papr'", (), ["spec.toml", "search.strategy", "did you mean 'paper'"]),
     ("", ("--set", "search.max_epochs=0"), ["--set search.max_epochs=0: ", "≥ 1"]),
     ("", ("--set", "search.max_epoch=3"), ["--set search.max_epoch=3: ", "did you mean 'search.max_epochs'"]),
@@ -132,6 +133,7 @@ BAD = [
     ("", ("--seed", "-1"), ["--seed -1: ", "≥ 0"]),
     ("", ("--backend", "nunpy"), ["--backend nunpy: training.backend", "did you mean 'numpy'"]),
     ("", ("--device", "cuda"), ["--device cuda: training.device", "'cuda'", "cpu"]),
+    ("", (), ["spec.toml", "data.source is needed"]),
     ("seed =", (), ["spec.toml", "not valid TOML"]),
 ]  # fmt: skip
 
@@ -142,7 +144,7 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(here, text, options, parts):
     (here / "spec.toml").write_text(text)
     (here / "misspelt.py").write_text(MISSPELT)
     np.savez(here / "good.npz", x_train=X, y_train=Y)
-    np.savez(here / "labels.npz", x_train=X, y_train=Y + 1)
+    np.savez(here / "labels.npz", x_train=X, y_train=np.arange(30))
     np.savez(here / "nan.npz", x_train=np.where(X[2, 1] == X, np.nan, X), y_train=Y)
     np.savez(here / "shapes.npz", x_train=X, y_train=Y[:4])
     before = sorted(here.rglob("*"))
@@ -342,7 +344,8 @@ def test_a_process_is_quiet_when_piped(here):
         [*COMMAND, "run", "spec.toml", "--out", "out"], capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["winner", "cost", "written"]
+    words = [line.split()[0] for line in done.stdout.splitlines()]
+    assert words == ["task", "winner", "cost", "written"]
 
 
 def test_a_person_can_follow_on_a_terminal(here):

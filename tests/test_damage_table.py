@@ -94,7 +94,8 @@ def test_a_torn_last_line_is_left_out_and_other_damage_refused(tmp_path):
 
 def test_inspect_shows_predictions_beside_measurements(tmp_path):
     """Of a real run: the candidates of its first decision, exact ones with no damage at all."""
-    spec = {"search": {"max_epochs": 11, "strategy": "paper"}, "network": {"hidden": [6]}}
+    spec = {"data": {"source": "sklearn:digits"}, "network": {"hidden": [6]}}
+    spec |= {"search": {"max_epochs": 11, "strategy": "paper"}}
     run(spec, out=tmp_path / "run")
     lines = (tmp_path / "run" / "journal.jsonl").read_text().splitlines()
     outcomes = [json.loads(line) for line in lines]

@@ -41,9 +41,13 @@ NAN = np.where(np.eye(20, 3), np.nan, X)
         (([[1, 2], [3]], [0, 1]), "rows of different lengths"),
         (
             (X, np.array(["a", None] * 10)),
-            "numbers, bools or strings throughout, got NoneType, str",
+            "10 of the labels are missing (None or NaN), the first in row 1",
         ),
-        ((X, np.array(["a", np.nan] * 10, object)), "strings throughout, got float, str"),
+        ((X, np.array(["a", np.nan] * 10, object)), "10 of the labels are missing"),
+        ((X, np.array(["a", 1] * 10, object)), "strings throughout, got number ('1' in row 1)"),
+        ((X, np.array([1, True] * 10, object)), "strings throughout, got bool ('True' in row 1)"),
+        ((X, np.array([2**70] * 20, object)), "numbers that 64 bits hold"),
+        ((X, "oak"), "labels must be an array, got str"),
         ((X * 1e300, Y), "inputs up to"),
         ((X, X[:, 0] * 1e300), "labels up to"),
     ],
@@ -85,7 +89,10 @@ def test_python_callers_give_data_in_many_forms():
     [
         ([X, Y], "got list"),
         ((X, Y, X), "got tuple"),
-        ({"x": X, "y": Y}, "x_train and y_train missing; it holds x, y"),
+        ({"x": X, "y": Y}, "unknown key 'x'; known: x_train, y_train, x_test"),
+        ({"x_train": X, "y_train": Y, "x_tst": X}, "unknown key 'x_tst'; did you mean 'x_test'"),
+        ({"x_train": X, "y_train": Y, "x_val": X, "y_val": Y}, "unknown key 'x_val'"),
+        ({"x_train": X, "x_test": X}, "y_train missing; it holds x_train, x_test"),
         ({}, "it holds nothing"),
     ],
 )
@@ -93,6 +100,87 @@ def test_other_forms_are_refused(data, rule):
     """With what there should have been."""
     with pytest.raises(DataError, match=rule):
         as_dataset(data)
+
+
+WHERE = [
+    # inputs, where the first of what is wrong with them stands
+    (NAN, "3 of the inputs are NaN or infinite, the first in row 0, column 0"),
+    (np.where(np.arange(60).reshape(20, 3) == 7, np.inf, X), "1 of the inputs is NaN or infinite, the first in row 2, column 1"),
+    (np.full((20, 2, 2), np.nan), "the first in sample 0, place (0, 0)"),
+    (X * [1, 1e300, 1], "beyond the range of float32, the first in row 0, column 1"),
+    ([[1, 2]] * 19 + [[1, "x"]], "got text ('x' in row 19, column 1)"),
+    (np.array([[1, None]] * 20), "20 of the inputs are missing (None or NaN), the first in row 0, column 1"),
+    (np.array([[1, "red"]] * 20, object), "got text ('red' in row 0, column 1)"),
+    (np.array([(1, "red")] * 20, [("id", int), ("hue", "U3")]), "got text ('red' in row 0, column 'hue')"),
+    (np.array([(1, np.nan)] * 20, [("id", int), ("size", float)]), "row 0, column 'size'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("x", "rule"), WHERE)
+def test_errors_say_where(x, rule):
+    """The row, the column, by name where it has one, and how many there are."""
+    with pytest.raises(DataError) as refusal:
+        Dataset(x, Y)
+    assert str(refusal.value).startswith("training part: ")
+    assert rule in str(refusal.value)
+
+
+class Frame:
+    """What pandas and polars have in common: columns by name, and an array of all of them."""
+
+    def __init__(self, **columns):
+        self.columns, self._held = list(columns), columns
+
+    def __getitem__(self, name):
+        return self._held[name]
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("each library makes something else of columns of several types")
+
+
+def test_frames_give_their_columns():
+    """Bools and numbers side by side are numbers; errors call a column by its name."""
+    frame = Frame(age=[3, 4], member=[True, False], size=[0.5, 1.5])
+    assert Dataset(frame, [0, 1]).x.tolist() == [[3, 1, 0.5], [4, 0, 1.5]]
+    with pytest.raises(DataError, match=r"got text .'red' in row 0, column 'hue'"):
+        Dataset(Frame(age=[3, 4], hue=["red", "blue"]), [0, 1])
+    with pytest.raises(DataError, match=r"1 of the inputs is missing .* in row 1, column 'age'"):
+        Dataset(Frame(age=[3, None]), [0, 1])
+    with pytest.raises(DataError, match="inputs of column 'when' are of dtype datetime64"):
+        Dataset(Frame(age=[3, 4], when=np.array(["2020", "2021"], "M8[D]")), [0, 1])
+
+
+@pytest.mark.parametrize("part", ["x", "y"])
+def test_masked_arrays_lose_no_mask(part):
+    """A value that is masked is refused; an array without any is taken as it is."""
+    arrays = {"x": X, "y": Y}
+    hidden = np.ma.masked_where(np.arange(20) == 4, Y)
+    masked = {"x": np.ma.masked_where(np.arange(60).reshape(20, 3) == 7, X), "y": hidden}
+    with pytest.raises(DataError, match=r"1 of the (inputs|labels) is masked, the first in row"):
+        Dataset(**{**arrays, part: masked[part]})
+    made = Dataset(**{**arrays, part: np.ma.masked_array(arrays[part])})
+    assert np.array_equal(getattr(made, part), arrays[part])
+    assert type(getattr(made, part)) is np.ndarray
+
+
+def test_the_validation_part_comes_by_name(tmp_path):
+    """In a mapping, an npz file and a Dataset; one half of it alone is refused."""
+    arrays = {"x_train": X, "y_train": Y, "x_validation": X[:5], "y_validation": Y[:5]}
+    np.savez(tmp_path / "a.npz", **arrays)
+    for made in (as_dataset(arrays), read_npz(str(tmp_path / "a.npz"))):
+        assert np.array_equal(made.x_validation, X[:5])
+        assert made.x_test is None
+    with pytest.raises(DataError, match="x_validation and y_validation come together"):
+        Dataset(X, Y, x_validation=X)
+    with pytest.raises(DataError, match=r"validation samples of shape \(2,\) do not match"):
+        Dataset(X, Y, x_validation=X[:, :2], y_validation=Y)
+
+
+def test_an_npz_file_with_a_part_of_another_name_is_refused(tmp_path):
+    """It would be trained on another split than is meant."""
+    np.savez(tmp_path / "a.npz", x_train=X, y_train=Y, x_val=X, y_val=Y)
+    with pytest.raises(DataError, match=r"a\.npz: unknown key 'x_val'"):
+        read_npz(str(tmp_path / "a.npz"))
 
 
 def test_npz_sources_hold_four_arrays_or_two(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.lib import format as npy
 
 from nas_surgery.errors import DataError
-from nas_surgery.npz import read_arrays
+from nas_surgery.npz import array_names, read_array, read_arrays
 
 X = np.arange(60.0).reshape(20, 3)
 KEYS = ("x", "y")
@@ -119,3 +119,21 @@ def test_damage_is_an_error_or_changes_nothing(tmp_path_factory, data):
         held = read_arrays(path, KEYS)
         assert np.array_equal(held["x"], X)
         assert np.array_equal(held["y"], X[:, 0])
+
+
+def test_an_npy_file_is_read_by_the_same_rules(tmp_path):
+    """What NumPy wrote comes back; what is cut, longer, or of Python objects does not."""
+    file = tmp_path / "a.npy"
+    np.save(file, np.asfortranarray(X))
+    assert np.array_equal(read_array(file), X)
+    content = file.read_bytes()
+    for bad in (content[:-1], content + b"\0", b"", member(np.array([{}]))[:200]):
+        file.write_bytes(bad)
+        with pytest.raises(DataError):
+            read_array(file)
+
+
+def test_the_names_of_the_arrays_are_told_without_reading_them(tmp_path):
+    """In the order of the archive."""
+    np.savez(tmp_path / "a.npz", b=X, a=X)
+    assert array_names(tmp_path / "a.npz") == ("b", "a")

@@ -317,7 +317,11 @@ def test_diabetes_is_a_regression_and_the_winner_predicts_its_units():
     spec |= {"search": {**SEARCH, "max_epochs": 24}, "training": {"learning_rate": 0.02}}
     result = ns.run(spec)
     splits = splits_of(spec)
-    assert result.summary["metric"] == "r2"
+    assert (result.summary["metric"], result.summary["task"]) == ("r2", "regression")
+    assert result.summary["classes"] == []
+    assert np.array_equal(
+        result.predict(splits.test.x), result.network.forward(splits.test.x)[:, 0]
+    )
     raw = splits.test.y * splits.target_scale + splits.target_mean
     found = r_squared(result.network.forward(splits.test.x).astype(float), raw)
     assert result.summary["accuracy"]["test"] == pytest.approx(found, abs=1e-5)
@@ -348,6 +352,53 @@ def test_own_arrays_take_the_place_of_a_source():
     words = np.array(["ash", "elm", "oak"])[y]
     named = ns.run(spec, data=ns.Dataset(x, words))
     assert named.network.equals(result.network), "classes keep their order whatever they are called"
+
+
+@pytest.mark.parametrize(
+    "names", [np.array(["ash", "elm", "oak"]), np.array([-1, 1, 2000]), np.array([1.0, 2.0, 4.0])]
+)
+def test_the_winner_predicts_the_labels_that_were_given(tmp_path, names):
+    """In their own kind, from memory and from every file; the search itself never sees them."""
+    x, y = blobs()
+    spec = {"search": SEARCH, "training": {"learning_rate": 0.2}}
+    result = ns.run(spec, data=(x, names[y]), out=tmp_path / "out")
+    found = result.predict(x)
+    assert found.dtype.kind == names.dtype.kind
+    assert np.mean(found == names[y]) > 0.9
+    for file in ("winner.onnx", "winner.safetensors"):
+        assert np.array_equal(ns.load(tmp_path / "out" / file).predict(x), found)
+    assert all(point.network.classes == result.network.classes for point in result.pareto)
+    assert ns.load(tmp_path / "out" / "start.safetensors").classes is None
+    assert result.summary["task"] == "classification"
+    assert result.summary["classes"] == [str(name).removesuffix(".0") for name in names]
+
+
+def test_a_run_goes_on_from_a_network_with_classes():
+    """Those of the new data take their place, and the same data give the same journal."""
+    x, y = blobs()
+    spec = {"search": {**SEARCH, "max_epochs": 4}}
+    plain = ns.Network.dense(5, (4,), 3, seed=1)
+    named = attrs.evolve(plain, classes=("a", "b", "c"))
+    first, second = (ns.run(spec, network=each, data=(x, y)) for each in (plain, named))
+    assert first.history == second.history
+    assert second.network.classes == (0, 1, 2)
+
+
+def test_a_run_needs_no_test_part():
+    """With `test = 0` the summary holds none, and every sample trains or validates."""
+    spec = {"data": {"test": 0}, "search": {**SEARCH, "max_epochs": 4}}
+    result = ns.run(spec, data=blobs())
+    assert result.summary["accuracy"]["test"] is None
+    assert result.summary["data"]["test"] is None
+    assert result.summary["data"]["train"] + result.summary["data"]["validation"] == 120
+
+
+def test_a_validation_part_of_the_callers_own_is_used():
+    """By its keys in a mapping."""
+    x, y = blobs()
+    data = {"x_train": x, "y_train": y, "x_validation": x[:7], "y_validation": y[:7]}
+    result = ns.run({"search": {**SEARCH, "max_epochs": 4}}, data=data)
+    assert {"train": 96, "validation": 7, "test": 24}.items() <= result.summary["data"].items()
 
 
 def test_own_networks_start_with_their_weights():
@@ -455,18 +506,20 @@ WRONG = ns.Network.dense(9, (3,), 3)
 BAD = [
     ({"search": {"max_epoch": 3}}, {}, SpecError, "unknown key 'search.max_epoch'; did you mean"),
     ({"search": {"initial_epochs": 0, "strategy": "paper"}}, {}, SpecError, "search.initial_epochs"),
-    ({"search": {"exclude": [99]}}, {}, SpecError, "layer 99 is not there"),
+    ({"search": {"exclude": [99]}}, {"data": (X, Y)}, SpecError, "layer 99 is not there"),
     ({"search": {"strategy": "papr"}}, {}, NasSurgeryError, "search.strategy: unknown strategy"),
     ({"search": {"score": "papr"}}, {}, NasSurgeryError, "search.score: unknown score"),
     ({"training": {"backend": "numpi"}}, {}, NasSurgeryError, "training.backend: unknown backend"),
     ({"training": {"device": "cuda"}}, {}, NasSurgeryError, "training.device: .*present: cpu"),
     ({"training": {"rho": 0.5}}, {}, SpecError, "training.rho: sgd has no such setting"),
-    ({"network": {"file": "nowhere.onnx"}}, {}, NasSurgeryError, "nowhere.onnx: No such file"),
+    ({"network": {"file": "nowhere.onnx"}}, {"data": (X, Y)}, NasSurgeryError, "nowhere.onnx: No such file"),
     ({"plugins": ["nowhere.py"]}, {}, NasSurgeryError, "nowhere.py: No such file"),
     ({"data": {"source": "npz:nowhere.npz"}}, {}, DataError, "nowhere.npz"),
+    ({}, {}, SpecError, r"data\.source is needed.* data=\(x, y\) takes its place"),
+    ({}, {"data": {"x_train": X, "y_train": Y, "x_val": X, "y_val": Y}}, DataError, "unknown key 'x_val'"),
     ({}, {"data": (X * np.nan, Y)}, DataError, "inputs are NaN"),
     ({}, {"data": (X, Y[:3])}, DataError, "30 inputs but labels of shape"),
-    ({}, {"data": (X, Y + 1)}, DataError, "outside the range"),
+    ({}, {"data": (X, np.arange(30))}, DataError, "30 different whole numbers as labels"),
     ({"data": {"validation": 0.01}}, {"data": (X, Y)}, DataError, "validation part empty"),
     ({}, {"data": (X, Y), "network": WRONG}, DataError, r"samples of shape \(9,\)"),
     ({}, {"data": (X, Y * 0)}, DataError, "at least two classes"),
@@ -535,9 +588,9 @@ def test_the_own_data_are_not_changed():
 
 def test_a_start_beyond_the_limit_is_refused_by_a_strategy_that_does_not_shrink_it():
     """The paper's search only filters proposals, so it could never come within the limit."""
-    spec = {"network": {"hidden": [40]}, "search": {"strategy": "paper", "max_parameters": 700}}
+    spec = {"network": {"hidden": [40]}, "search": {"strategy": "paper", "max_parameters": 100}}
     with pytest.raises(ns.NasSurgeryError, match=r"search\.max_parameters: the start network has"):
-        ns.run(spec)
+        ns.run(spec, data=(X, Y))
 
 
 def test_a_run_on_arrays_asks_for_them_when_it_resumes(tmp_path):
@@ -557,10 +610,10 @@ def test_a_directory_with_other_files_is_refused(tmp_path):
     """A run does not scatter its files among somebody else's."""
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ns.NasSurgeryError, match="is not empty"):
-        ns.run({"search": {"max_epochs": 1}}, out=tmp_path)
+        ns.run({"search": {"max_epochs": 1}}, data=(X, Y), out=tmp_path)
 
 
 def test_a_target_that_is_reached_is_why_the_run_ended():
     """The summary says so."""
     spec = {"search": {"strategy": "paper", "max_epochs": 30, "target_accuracy": 0.2}}
-    assert ns.run(spec).summary["stopped"] == "target_accuracy"
+    assert ns.run(spec, data=(X, Y)).summary["stopped"] == "target_accuracy"

@@ -1,6 +1,6 @@
 from functools import partial
 from itertools import product
-from math import exp, inf, isnan, nan
+from math import exp, inf, isfinite, isnan, nan
 
 import numpy as np
 import pytest
@@ -59,6 +59,21 @@ def test_the_papers_score_has_the_properties_that_the_paper_asks_for(a, gain, si
         assert paper_score(a + step, g, f) > now
         assert paper_score(a, g + step, f) > now
         assert paper_score(a, g, f + step) < now
+
+
+@given(st.lists(st.floats(-1e6, 1e12), min_size=2, max_size=5), st.floats(0.01, 1e4))
+def test_the_papers_score_keeps_its_order_where_exp_would_overflow(many, size):
+    """R² gains have no bound: a network that had diverged may be mended."""
+    many = sorted(many)
+    scores = [paper_score(0.5, gain, size) for gain in many]
+    assert all(isfinite(score) for score in scores)
+    assert scores == sorted(scores)
+    assert (
+        paper_score(0.5, 800.0, 1.0) < paper_score(0.5, 801.0, 1.0) < paper_score(0.5, 801.0, 0.9)
+    )
+    assert (
+        paper_score(0.5, 499.9, 1.0) < paper_score(0.5, 500.1, 1.0) < paper_score(0.5, 501.5, 1.0)
+    )
 
 
 def test_scores_are_found_by_name():

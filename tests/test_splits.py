@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from nas_surgery.data import Dataset
 from nas_surgery.errors import DataError
+from nas_surgery.labels import meaning
 from nas_surgery.network import Normalize, keyed_generator
 from nas_surgery.splits import SplitPlan, scaling_layer, split, stratified_order
 
@@ -125,12 +126,21 @@ def test_members_of_a_class_are_drawn_evenly():
         (SplitPlan(train_limit=70, validation=11), 0, "train_limit 70 and 11 validation samples"),
         (SplitPlan(validation="test"), 0, "needs a source with a test part"),
         (SplitPlan(validation="test", train_limit=101), 9, "more than the 100 samples there are"),
+        (SplitPlan(test=0, validation=100), 0, "leave none of 100"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(plan, test, rule):
     """Before anything is trained on the wrong number of samples."""
     with pytest.raises(DataError, match=rule):
         split(dataset(test=test), plan)
+
+
+def test_two_parts_to_validate_on_are_refused():
+    """Which one is meant is not guessed."""
+    with pytest.raises(DataError, match='"test", but the data have a validation part'):
+        split(with_validation(9), SplitPlan(validation="test"))
+    with pytest.raises(DataError, match="train_limit 101 is more than the 100 samples"):
+        split(with_validation(9), SplitPlan(train_limit=101))
 
 
 X = np.random.default_rng(0).normal(size=(30, 3))
@@ -146,16 +156,23 @@ THREE = np.arange(30) % 3
         (np.array(["oak", "elm", "ash"])[THREE], ("ash", "elm", "oak")),
         (np.array([b"oak", b"elm", b"ash"])[THREE], ("ash", "elm", "oak")),
         (THREE > 0, ("False", "True")),
+        (THREE * 2 - 1, ("-1", "1", "3")),
+        (THREE + 1000, ("1000", "1001", "1002")),
+        (np.array([2**64 - 1, 5], np.uint64)[THREE % 2], ("5", "18446744073709551615")),
+        (THREE.astype(np.float32) + 1, ("1", "2", "3")),
+        ((THREE % 2).astype(object), ("0", "1")),
     ],
 )
 def test_classes_are_numbered_in_their_order(labels, names):
-    """Whatever they are called, and the test part by the same numbers."""
+    """Whatever they are called, and the test part by the same numbers; the labels stay what they are."""
     splits = split(Dataset(X, labels, X, labels), SplitPlan())
     assert splits.class_names == names
     assert splits.outputs == len(names)
     assert (splits.loss, splits.metric) == ("cross_entropy", "accuracy")
-    wanted = [names.index(str(v.decode() if isinstance(v, bytes) else v)) for v in labels.ravel()]
-    assert splits.test.y.tolist() == wanted
+    given = [v.decode() if isinstance(v, bytes) else v for v in labels.ravel().tolist()]
+    assert [splits.classes[index] for index in splits.test.y] == given
+    assert list(map(type, splits.classes)) == [type(given[0])] * len(names)
+    assert splits.task == "classification"
 
 
 def test_a_test_part_need_not_hold_every_class():
@@ -167,18 +184,21 @@ def test_a_test_part_need_not_hold_every_class():
 @pytest.mark.parametrize(
     ("labels", "test_labels", "rule"),
     [
-        (THREE - 1, None, "label -1 is outside the range 0…2 of 3 classes"),
-        (THREE + 1, None, "label 3 is outside the range 0…2"),
-        (THREE * 2, None, "label 4 is outside the range 0…2"),
+        (
+            np.arange(30),
+            None,
+            "30 different whole numbers as labels of 30 samples: give training.loss",
+        ),
+        (np.arange(30) // 2 + THREE // 2, None, "different whole numbers as labels"),
         (THREE * 0, None, "at least two classes, got 1"),
-        (THREE, THREE + 1, "test label 3 is outside the range of the 3 classes"),
-        (THREE.astype(str), np.full(30, "x"), "test label x is outside"),
-        (THREE, THREE.astype(str), "class labels are int64, but test labels <U"),
+        (THREE, THREE + 1, "test label 3 is not one of the 3 classes"),
+        (THREE.astype(str), np.full(30, "x"), "test label x is not one of"),
+        (THREE, THREE.astype(str), "the classes are numbers, but test labels strings"),
         (THREE, THREE + 0.5, "test labels must be whole numbers"),
         (np.array(["2020-01-01"] * 30, "M8[D]"), None, "must be whole numbers, strings or bools"),
     ],
 )
-def test_labels_outside_the_range_are_refused(labels, test_labels, rule):
+def test_labels_that_no_class_follows_from_are_refused(labels, test_labels, rule):
     """They would be trained as something else."""
     x_test = None if test_labels is None else X
     with pytest.raises(DataError, match=rule):
@@ -186,15 +206,103 @@ def test_labels_outside_the_range_are_refused(labels, test_labels, rule):
 
 
 def test_the_loss_can_be_chosen():
-    """Floats are targets unless they are said to be classes, and the other way round."""
-    floats = THREE.astype(float)
+    """What labels look like decides only where it is not."""
+    floats = np.arange(30.0) // 4
     assert split(Dataset(X, floats), SplitPlan()).loss == "mean_squared_error"
-    assert split(Dataset(X, floats), SplitPlan(), "cross_entropy").class_names == ("0", "1", "2")
+    assert split(Dataset(X, floats), SplitPlan(), "cross_entropy").classes == tuple(range(8))
+    many = np.arange(30) // 2 + THREE // 2
+    assert split(Dataset(X, many), SplitPlan(), "mean_squared_error").task == "regression"
+    assert split(Dataset(X, many), SplitPlan(), "cross_entropy").task == "classification"
     assert split(Dataset(X, THREE), SplitPlan(), "mean_squared_error").metric == "r2"
     with pytest.raises(DataError, match="class labels must be whole numbers"):
         split(Dataset(X, floats + 0.5), SplitPlan(), "cross_entropy")
     with pytest.raises(DataError, match="regression needs numbers as targets"):
         split(Dataset(X, floats.astype(str)), SplitPlan(), "mean_squared_error")
+
+
+N = np.arange(1000)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (N % 100, 100),
+        (N % 101, None),  # more than a table of classes has
+        (N % 100.0, 100),
+        (N % 101.0, 0),
+        (N[:100] % 11.0, 0),  # fewer than ten samples to each
+        (N[:9] % 2.0, 2),
+        (N[:9] * 0.0, 0),  # constant
+        (N[:100] % 3 + 0.5, 0),  # not whole
+        (N[:12] % 6, 6),
+        (N[:11] % 6, None),
+        (np.eye(3)[N % 3], 3),
+        (np.eye(3, dtype=bool)[N % 3], 3),
+        (np.eye(4, dtype=int)[N % 3], 4),  # a class that no sample has
+        (np.eye(3)[N % 3] * 2, 0),
+        (np.eye(3)[N % 3] + np.eye(3)[N % 2], 0),
+        (np.eye(3)[N % 3].clip(0, N[:, None] % 2), None),  # rows of zeros
+        (np.eye(3, dtype=int)[N % 3] * 7, None),
+        (np.array([["a", "b"]] * 9), None),
+    ],
+)
+def test_what_labels_are_follows_from_a_rule(labels, classes):
+    """So many classes, 0 for a regression, None for a refusal that says what to give."""
+    data = Dataset(np.zeros((len(labels), 2)), labels)
+    if classes is None:
+        with pytest.raises(DataError, match=r"training\.loss"):
+            meaning(data)
+    else:
+        found = meaning(data)
+        assert len(found.classes) == classes
+        assert found.loss == ("cross_entropy" if classes else "mean_squared_error")
+
+
+def test_one_hot_labels_train_as_their_columns():
+    """As classes 0, 1, …; where the test part comes otherwise, it is refused."""
+    hot = np.eye(3)[THREE]
+    splits = split(Dataset(X, hot, X, hot), SplitPlan())
+    assert splits.classes == (0, 1, 2)
+    assert np.array_equal(splits.test.y, THREE)
+    with pytest.raises(DataError, match=r"labels of shape \(30, 3\), but test labels of \(30,\)"):
+        split(Dataset(X, hot, X, THREE), SplitPlan())
+    assert split(Dataset(X, hot), SplitPlan(), "mean_squared_error").outputs == 3
+
+
+def test_whole_numbers_are_equal_whatever_their_type():
+    """Float labels of a test part name the classes of whole ones."""
+    assert split(Dataset(X, THREE, X, THREE + 0.0), SplitPlan()).test.y.tolist() == THREE.tolist()
+
+
+def with_validation(test=0):
+    """100 samples to train on, 10 to validate on, from 500."""
+    made = dataset(test=test)
+    more = dataset(10)
+    return attrs.evolve(made, x_validation=more.x + 500, y_validation=more.y)
+
+
+@pytest.mark.parametrize(
+    ("plan", "test", "sizes"),
+    [
+        (SplitPlan(), 30, (100, 10, 30)),
+        (SplitPlan(), 0, (80, 10, 20)),
+        (SplitPlan(test=0), 0, (100, 10, 0)),
+        (SplitPlan(train_limit=40), 30, (40, 10, 30)),
+    ],
+)
+def test_a_validation_part_is_used_as_it_is(plan, test, sizes):
+    """And nothing is held out beside it."""
+    held = parts(split(with_validation(test), plan))
+    assert tuple(map(len, held)) == sizes
+    assert held[1] == list(range(500, 510))
+
+
+def test_a_test_part_is_not_needed():
+    """With `test = 0` there is none, and its samples train and validate; an official one stays."""
+    splits = split(dataset(), SplitPlan(test=0))
+    assert splits.test is None
+    assert (len(splits.train), len(splits.validation)) == (80, 20)
+    assert len(split(dataset(test=9), SplitPlan(test=0)).test) == 9
 
 
 @pytest.mark.parametrize("shape", [(30,), (30, 1), (30, 2)])
@@ -229,6 +337,23 @@ def test_scaling_is_measured_on_the_training_samples_alone(scaling):
     after = split(Dataset(x, np.arange(100) % 2), plan).normalize
     for name in ("mean", "scale"):
         assert np.array_equal(getattr(before, name), getattr(after, name))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scaling", ["unit", "standard"])
+def test_a_constant_column_is_only_shifted(scaling, dtype):
+    """Also where its mean is rounded, or its values differ by less than float32 can tell."""
+    x = np.random.default_rng(7).normal(size=(1001, 3))
+    x[:, 1], x[:, 2] = 0.1, 1e6 + 1e-3 * x[:, 2]
+    layer = scaling_layer(x.astype(dtype), scaling)
+    assert layer.scale[1:].tolist() == [1, 1]
+    assert np.abs(layer.forward(x[:, :].astype(np.float32))[:, 1:]).max() < 1
+
+
+def test_a_target_that_is_constant_but_for_rounding_is_only_shifted():
+    """Its deviation is not zero, and nothing is divided by that."""
+    splits = split(Dataset(X[:30], np.full(30, 0.1)), SplitPlan())
+    assert splits.target_scale.tolist() == [1]
 
 
 def scaled(x, scaling):

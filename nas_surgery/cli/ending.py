@@ -37,10 +37,11 @@ def finish(summary: dict[str, Any], directory: Path, as_json: bool, quiet: bool)
 
 
 def _report(summary: dict[str, Any], directory: Path) -> str:
-    from nas_surgery.run_report import metric_name
+    from nas_surgery.run_report import metric_name, task_name
 
     metric = metric_name(summary)
     lines = [
+        f"task      {task_name(summary)}",
         _line("winner", summary["hidden"]["end"], summary["parameters"]["end"], summary, metric),
         f"cost      {summary['cost']['epoch_equivalents']:.0f} epochs in {summary['cost']['seconds']:.1f} s,"
         f" {summary['cost']['relative']:.2f} × training the final network",
@@ -48,7 +49,7 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
     ]
     if summary["baseline"]:
         start, count = summary["hidden"]["start"], summary["parameters"]["start"]
-        lines.insert(1, _line("baseline", start, count, summary["baseline"], metric))
+        lines.insert(2, _line("baseline", start, count, summary["baseline"], metric))
     if summary["stopped"] != "finished":
         lines.insert(-1, f"stopped   by {summary['stopped']}")
     if summary["onnx_warning"]:

@@ -10,7 +10,7 @@ from nas_surgery.network.arguments import (
     expect_seed,
     refusal,
 )
-from nas_surgery.network.arrays import Array, Shape, frozen_array, own, read_only
+from nas_surgery.network.arrays import Array, Label, Shape, frozen_array, own, read_only
 from nas_surgery.network.errors import (
     ArgumentError,
     ModelFileError,
@@ -45,6 +45,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Group",
+    "Label",
     "Layer",
     "ModelFileError",
     "NasSurgeryError",

@@ -9,6 +9,7 @@ from nas_surgery.network.errors import NetworkError
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
+Label = int | float | bool | str
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -28,6 +29,15 @@ def frozen_array(values: ArrayLike) -> Array:
     copy = np.array(array, dtype=dtype, order="C", copy=True)
     copy.flags.writeable = False
     return copy
+
+
+def label_array(classes: tuple[Label, ...]) -> Array:
+    """Labels of one kind as an array of it; OverflowError for whole numbers that 64 bits do not hold."""
+    large = any(isinstance(label, int) and label >= 2**63 for label in classes)
+    array = np.array(classes, np.uint64 if large else None)
+    if array.dtype.kind == "O":
+        raise OverflowError
+    return array
 
 
 def own(array: Array) -> Array:

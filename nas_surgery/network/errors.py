@@ -18,6 +18,10 @@ class NetworkError(NasSurgeryError):
     """A network, a layer or an input breaks a validity rule; names layer, field, rule and shapes."""
 
 
+class DataError(NasSurgeryError):
+    """Data cannot be loaded or used; names the source, the place and the rule."""
+
+
 class ModelFileError(NasSurgeryError):
     """A file cannot be read safely or completely; names the file and the reason.
 

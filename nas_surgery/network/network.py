@@ -18,12 +18,13 @@ from nas_surgery.network.arguments import (
     expect,
     expect_seed,
 )
-from nas_surgery.network.arrays import FLOATS, Array, Shape
+from nas_surgery.network.arrays import FLOATS, Array, Label, Shape
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.groups import Group, channel_groups
 from nas_surgery.network.initializers import INITIALIZERS
 from nas_surgery.network.keyed import keyed_generator
 from nas_surgery.network.layers import Activation, Dense, Dropout, Flatten, Layer
+from nas_surgery.network.prediction import predictions
 from nas_surgery.network.rules import check_structure, infer_shapes
 from nas_surgery.network.summary import summary_table
 
@@ -44,16 +45,24 @@ def _layers(value: Iterable[Layer]) -> tuple[Layer, ...]:
     return as_items("layers", value, "a list of layers")
 
 
+def _labels(value: Iterable[Label] | None) -> tuple[Label, ...] | None:
+    if value is None:
+        return None
+    return tuple(label.item() if isinstance(label, np.generic) else label for label in value)
+
+
 @attrs.frozen(eq=False)
 class Network:
     """An immutable chain of layers.
 
     input_shape: shape of one sample, without the batch axis. layers: see `nas_surgery.network.layers`.
-    Raises NetworkError if the layers do not fit each other.
+    classes: the labels that its outputs tell apart, of one kind; None where outputs are values.
+    Raises NetworkError if the layers do not fit each other, or the classes the outputs.
     """
 
     input_shape: Shape = attrs.field(converter=_shape)
     layers: tuple[Layer, ...] = attrs.field(converter=_layers)
+    classes: tuple[Label, ...] | None = attrs.field(default=None, kw_only=True, converter=_labels)
 
     def __attrs_post_init__(self) -> None:
         check_structure(self)
@@ -160,12 +169,20 @@ class Network:
             values = layer.forward(values)
         return values
 
+    def predict(self, x: Any) -> Array:
+        """What the network says of samples `x` (N, *input_shape): an array, a frame or lists.
+
+        With `classes` their labels (N,), in the kind they came in; else the outputs (N, outputs), or
+        (N,) where there is one. Raises DataError, with row and column, for what it cannot take.
+        """
+        return predictions(self, x)
+
     def replace(self, changes: Mapping[int, Sequence[Layer]]) -> "Network":
         """The network with each addressed layer replaced by a sequence of layers; the rest is shared."""
         layers: list[Layer] = []
         for address, layer in enumerate(self.layers):
             layers.extend(changes.get(address, (layer,)))
-        return Network(self.input_shape, tuple(layers))
+        return attrs.evolve(self, layers=layers)
 
     def parameters(self) -> dict[str, Array]:
         """The trainable arrays by name, such as "layers.2.kernel"."""
@@ -184,17 +201,17 @@ class Network:
         layers = list(self.layers)
         for index, fields in changes.items():
             layers[index] = attrs.evolve(layers[index], **fields)  # type: ignore[misc]
-        return Network(self.input_shape, tuple(layers))
+        return attrs.evolve(self, layers=layers)
 
     def astype(self, dtype: DTypeLike) -> "Network":
         """The same network with float32 or float64 arrays."""
         wanted = _float(dtype)
         if self.dtype == wanted:
             return self
-        return Network(self.input_shape, tuple(_cast(layer, wanted) for layer in self.layers))
+        return attrs.evolve(self, layers=[_cast(layer, wanted) for layer in self.layers])
 
     def equals(self, other: "Network") -> bool:
-        """Whether both have the same structure and bit-identical arrays."""
+        """Whether both have the same structure and bit-identical arrays, whatever classes are called."""
         return (
             self.input_shape == other.input_shape
             and len(self.layers) == len(other.layers)

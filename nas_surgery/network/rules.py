@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_surgery.network.arrays import Shape
+from nas_surgery.network.arrays import Label, Shape, label_array
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers import Dense, Dropout, Layer, Normalize
 
@@ -36,6 +36,8 @@ def check_structure(network: "Network") -> None:
             f"the output must be one vector of logits, got shape {network.output_shape};"
             " is a Flatten missing?"
         )
+    if network.classes is not None:
+        _check_classes(network.classes, network.output_shape[0])
 
 
 def check_finite(network: "Network") -> None:
@@ -50,6 +52,24 @@ def is_finite(network: "Network") -> bool:
     """Whether every weight is finite."""
     arrays = (array for layer in network.layers for array in layer.arrays().values())
     return all(bool(np.isfinite(array).all()) for array in arrays)
+
+
+def _check_classes(classes: tuple[Label, ...], outputs: int) -> None:
+    """As many as outputs, no two the same, and all ints, all finite floats, all bools or all strings."""
+    if len(classes) != outputs:
+        raise NetworkError(f"{outputs} outputs cannot tell {len(classes)} classes apart")
+    kinds = {type(label) for label in classes}
+    if len(kinds) != 1 or not kinds <= {int, float, bool, str}:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise NetworkError(f"classes are all int, float, bool or str, got {names}")
+    if len(set(classes)) != len(classes):
+        raise NetworkError("two classes have the same label")
+    if kinds == {float} and not np.isfinite(classes).all():
+        raise NetworkError("classes must not be NaN or infinite")
+    try:
+        label_array(classes)
+    except OverflowError:
+        raise NetworkError("classes must be whole numbers that 64 bits hold") from None
 
 
 def _check_input_shape(shape: Shape) -> None:

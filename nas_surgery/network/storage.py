@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 from safetensors.numpy import save
 
@@ -36,16 +37,19 @@ def structure(network: Network) -> dict[str, Any]:
 
 
 def described(network: Network) -> str:
-    """The structure with the SHA-256 of everything, as the JSON text that files hold."""
-    return _canonical({**structure(network), "sha256": fingerprints(network)})
+    """The structure with the classes and the SHA-256 of everything, as the JSON text that files hold."""
+    return _canonical({**structure(network), **_classes(network), "sha256": fingerprints(network)})
 
 
 def fingerprints(network: Network) -> dict[str, str]:
-    """SHA-256 of the structure, and by name of every array: of a line such as "<f4 [3, 4]", then of
-    its little-endian bytes."""
-    text = _canonical(structure(network)).encode()
+    """SHA-256 of the structure, of the classes if there are any, and by name of every array: of a line
+    such as "<f4 [3, 4]", then of its little-endian bytes."""
+    texts = {"structure": structure(network), **_classes(network)}
     return {
-        "structure": hashlib.sha256(text).hexdigest(),
+        **{
+            key: hashlib.sha256(_canonical(value).encode()).hexdigest()
+            for key, value in texts.items()
+        },
         **{name: _fingerprint(array) for name, array in named_arrays(network).items()},
     }
 
@@ -89,8 +93,8 @@ def from_description(text: str, arrays: Mapping[str, Array]) -> Network:
         raise ModelFileError(f"the structure is damaged: {error}") from None
     if not isinstance(description, dict):
         raise ModelFileError("the structure is damaged: not an object")
-    expected = description.pop("sha256", None)
-    network = from_structure(description, arrays)
+    expected, classes = description.pop("sha256", None), description.pop("classes", None)
+    network = _telling_apart(from_structure(description, arrays), classes)
     if not isinstance(expected, dict):
         raise ModelFileError("the SHA-256 of the arrays are missing")
     found = fingerprints(network)
@@ -100,6 +104,22 @@ def from_description(text: str, arrays: Mapping[str, Array]) -> Network:
                 f"damaged: the SHA-256 of {name} is not the one it was written with"
             )
     return network
+
+
+def _classes(network: Network) -> dict[str, Any]:
+    return {} if network.classes is None else {"classes": list(network.classes)}
+
+
+def _telling_apart(network: Network, classes: Any) -> Network:
+    """The network with the classes that a file names, if it does."""
+    if classes is None:
+        return network
+    if not isinstance(classes, list):
+        raise ModelFileError("the classes are damaged: not a list")
+    try:
+        return attrs.evolve(network, classes=classes)
+    except (NetworkError, TypeError) as error:
+        raise ModelFileError(f"the classes are damaged: {error}") from None
 
 
 def to_bytes(network: Network) -> bytes:

@@ -198,7 +198,7 @@ ARRAYS = {
         "strings that are not Unicode",
     ),
     "bools of 255": (archive(y=declared((20,), 20 * b"\xff", "'|b1'")), "neither true nor false"),
-    "inputs of NaN": (archive(np.where(X == 7, np.nan, X)), "1 of the inputs are NaN or infinite"),
+    "inputs of NaN": (archive(np.where(X == 7, np.nan, X)), "1 of the inputs is NaN or infinite"),
     "inputs of infinity": (archive(np.where(X == 7, np.inf, X)), "NaN or infinite"),
     "labels of NaN": (archive(y=np.where(Y == 0, np.nan, Y)), "labels are NaN or infinite"),
     "inputs without an axis": (archive(np.float64(1)), "inputs must have shape"),

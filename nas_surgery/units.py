@@ -1,0 +1,43 @@
+"""From the standardised targets that a regression trains on to the user's own units."""
+
+import numpy as np
+
+from nas_surgery.errors import NetworkError
+from nas_surgery.network import Activation, Array, Dense, Layer, Network, Passes, linear_layer, own
+
+
+def in_target_units(network: Network, mean: Array | None, scale: Array | None) -> Network:
+    """The network whose outputs are `outputs * scale + mean`, by changing its last linear layer.
+
+    mean, scale: (outputs,), or None for a network whose outputs are in their own units already.
+    Raises NetworkError where no linear layer writes the outputs.
+    """
+    if mean is None or scale is None:
+        return network
+    address = output_layer(network)
+    layer = linear_layer(network.layers[address])
+    bias = np.zeros(layer.units) if layer.bias is None else layer.bias.astype(np.float64)
+    kernel = own((layer.kernel.astype(np.float64) * scale).astype(network.dtype))
+    scaled = Dense(kernel, own((bias * scale + mean).astype(network.dtype)))
+    return network.replace({address: (scaled,)})
+
+
+def output_layer(network: Network) -> int:
+    """Address of the linear layer that writes the outputs themselves, one weight column for each.
+
+    Raises NetworkError where an activation, or a Flatten of several positions, stands behind it: its
+    weights cannot put the outputs into other units.
+    """
+    address = max(i for i, layer in enumerate(network.layers) if isinstance(layer, Dense))
+    for behind in range(address + 1, len(network.layers)):
+        layer = network.layers[behind]
+        if layer.passes is not Passes.ANY or network.shapes[behind] != network.output_shape:
+            raise NetworkError(
+                "targets are standardised while a network trains, so a regression needs one that ends in"
+                f" a linear layer of its own outputs; layer {behind} is {_named(layer)}"
+            )
+    return address
+
+
+def _named(layer: Layer) -> str:
+    return layer.function if isinstance(layer, Activation) else f"a {type(layer).__name__}"
