@@ -76,7 +76,11 @@ class Backend(ABC):
         raise BackendError(f"the {self.name} backend has no model class of its own")
 
     def from_native(self, model: Any, input_shape: int | Shape) -> Network:
-        """The inverse of `to_native`; BackendError for a layer that the IR does not hold."""
+        """The inverse of `to_native`, compared with what the model computes in inference.
+
+        Raises BackendError for a layer that the IR does not hold, and where the model computes
+        anything else.
+        """
         raise BackendError(f"the {self.name} backend has no model class of its own")
 
     def versions(self) -> dict[str, str]:
