@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from os.path import lexists
 from pathlib import Path
 
@@ -40,11 +41,11 @@ def predict(
             output, npy_bytes(found) if output.suffix == ".npy" else table(found).encode()
         )
     if as_json:
-        click.echo(json.dumps(_account(network, found, output), ensure_ascii=False))
+        click.echo(json.dumps(_account(network, found, output)))
+    elif output is None:
+        click.echo(harmless(table(found)) if sys.stdout.isatty() else table(found), nl=False)
     else:
-        click.echo(
-            table(found) if output is None else f"{output}: {len(found)} predictions\n", nl=False
-        )
+        click.echo(f"{output}: {len(found)} predictions")
 
 
 def _check_output(output: Path, force: bool) -> None:
@@ -76,6 +77,11 @@ def table(values: Array) -> str:
     rows = values[:, None] if values.ndim == 1 else values
     csv.writer(text, lineterminator="\n").writerows([str(value) for value in row] for row in rows)
     return text.getvalue()
+
+
+def harmless(text: str) -> str:
+    """Text for a terminal: what could command it is escaped."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def npy_bytes(values: Array) -> bytes:

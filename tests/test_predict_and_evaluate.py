@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 import nas_surgery as ns
 from nas_surgery.cli import main
 from nas_surgery.network.prediction import probabilities
+from nas_surgery.predict_command import harmless
 
 X, Y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", 'with "quotes"', "with, comma"])
@@ -77,6 +78,11 @@ def test_predictions_are_written_to_a_file(here, name):
     code, _, err = call(*command)
     assert (code, "--force overwrites it" in err) == (2, True)
     assert call(*command, "--force")[0] == 0
+
+
+def test_labels_command_no_terminal():
+    """A model file of unknown origin may call a class anything."""
+    assert harmless("oak\nélm \x1b[2J\x07\n") == "oak\nélm \\x1b[2J\\x07\n"
 
 
 def test_predictions_as_json():
