@@ -61,7 +61,8 @@ def _context(network: Network, source: str, seed: int) -> Context:
             f"{source}: samples of shape {parts.train.x.shape[1:]},"
             f" the network takes {network.input_shape}"
         )
-    told_apart = bool(parts.classes) and network.output_shape == (parts.outputs,)
+    known = network.classes is None or network.classes == parts.classes
+    told_apart = bool(parts.classes) and known and network.output_shape == (parts.outputs,)
     labels = parts.train.y[:PROBE_SAMPLES] if told_apart else None
     return Context(seed, (), parts.train.x[:PROBE_SAMPLES], labels)
 

@@ -5,20 +5,7 @@ import sys
 from typing import TextIO
 
 from nas_surgery.errors import OutputError
-
-
-def printable(text: object) -> str:
-    """Text of unknown origin that is safe to print: all but line ends, spaces and what can be seen becomes
-    an escape, such as `\\x1b` for the character that begins a terminal's commands, and `\\udcff` for a
-    byte of a file name that is no UTF-8."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else _escaped(char) for char in str(text)
-    )
-
-
-def one_line(text: object) -> str:
-    """The same in one line."""
-    return printable(" ".join(str(text).split()))
+from nas_surgery.network.text import one_line, printable
 
 
 def say(text: object) -> None:
@@ -38,10 +25,6 @@ def complain(text: object) -> None:
         _write(sys.stderr, f"nas-surgery: {one_line(text)}")
     except OSError:
         _mute(sys.stderr)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode()
 
 
 def _write(stream: TextIO | None, text: str) -> None:

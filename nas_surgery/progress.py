@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from nas_surgery.printing import printable
+from nas_surgery.network.text import printable
 from nas_surgery.search.audience import Observer
 from nas_surgery.search.events import Event
 

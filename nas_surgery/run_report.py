@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from nas_surgery.errors import ModelFileError, RunError
-from nas_surgery.network.errors import one_line
 from nas_surgery.network.regular_file import read_regular, size_limit
 from nas_surgery.network.strict_json import strict_json
+from nas_surgery.network.text import one_line
 
 SHOWN = 6  # names of classes
 

@@ -282,7 +282,7 @@ class _Run:
         failpoint("export.started")
         made, network = self.made, self._final(found.network)
         winner = accounts.figures(
-            found.winner, found.network, made, self.bench.evaluate, not found.signalled
+            found.winner, found.network, made, self.bench.evaluate, found.error is None
         )
         summary = accounts.summary(made, found, winner, baseline, seconds, self.warnings)
         former = {} if self.directory is None else former_summary(self.directory.summary)

@@ -94,6 +94,7 @@ class NetworkSpec:
 class TrainingSpec:
     """`[training]`: backend, optimizer and loss. What is None is the optimizer's own default.
 
+    loss: "auto" follows from the labels, as `nas_surgery.labels` says.
     state_at_surgery: whether an edited network gets a fresh optimizer ("reset") or keeps the state of
     what remains ("carry").
     """

@@ -1,5 +1,7 @@
 """Surgery by hand: what the command line's operations are applied with."""
 
+import attrs
+import numpy as np
 import pytest
 
 import nas_surgery as ns
@@ -33,6 +35,25 @@ def test_labels_that_the_network_does_not_tell_apart_are_left_out():
     edited, (step,) = operate_on(other, ["add_neurons:layer=0,count=2"], IRIS)
     assert edited.hidden == (8,)
     assert "labels" in step.reason
+
+
+def test_labels_of_other_classes_are_left_out(network):
+    """A winner knows its own; as many others are not the same."""
+    edited, (line,) = operate_on(
+        attrs.evolve(network, classes=("a", "b", "c")), ["add_neurons:layer=0,count=2"], IRIS
+    )
+    assert "labels" in line
+    assert edited.classes == ("a", "b", "c")
+
+
+def test_a_network_of_values_needs_no_classes(tmp_path):
+    """Whole numbers that could be either are its targets."""
+    x = np.random.default_rng(0).normal(size=(40, 4))
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=np.arange(40))
+    made = ns.Network.dense((4,), (6,), 1, seed=0)
+    source = f"npz:{tmp_path / 'a.npz'}"
+    edited, _ = operate_on(made, ["remove_neurons:layer=0,keep=5"], source)
+    assert edited.hidden == (5,)
 
 
 def test_each_operation_works_on_what_the_one_before_left(network):

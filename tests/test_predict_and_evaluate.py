@@ -79,6 +79,15 @@ def test_predictions_are_written_to_a_file(here, name):
     assert call(*command, "--force")[0] == 0
 
 
+def test_labels_command_no_terminal():
+    """A model file of unknown origin may call a class anything."""
+    odd = attrs.evolve(NAMED, classes=("oak", "élm \x1b[2J", "\x07"))
+    ns.save(odd, "odd.safetensors")
+    said = call("predict", "odd.safetensors", "--data", "x.npy")[1]
+    assert "\x1b" not in said
+    assert set(said.split("\n")) <= {"oak", "élm \\x1b[2J", "\\x07", ""}
+
+
 def test_predictions_as_json():
     """One object with the classes in the order of the outputs."""
     held = json.loads(call("predict", "named.safetensors", "--data", "x.npy", "--json")[1])

@@ -15,7 +15,7 @@ from rich.console import Console
 import nas_surgery
 import nas_surgery_command
 from nas_surgery.cli import main
-from nas_surgery.printing import one_line, printable
+from nas_surgery.network.text import one_line, printable
 from nas_surgery.progress import Progress
 from nas_surgery.search.events import Event
 

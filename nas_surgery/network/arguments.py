@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nas_surgery.network.errors import ArgumentError, one_line
+from nas_surgery.network.errors import ArgumentError
+from nas_surgery.network.text import one_line
 
 MAX_SHOWN = 60
 

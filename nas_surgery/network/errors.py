@@ -1,7 +1,6 @@
 """The one family of errors that a user of the package has to know."""
 
-MAX_MESSAGE = 1000
-TAIL = 300
+from nas_surgery.network.text import one_line
 
 
 class NasSurgeryError(Exception):
@@ -31,14 +30,3 @@ class ModelFileError(NasSurgeryError):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
-
-
-def one_line(text: str) -> str:
-    """`text` in one line of at most MAX_MESSAGE printable characters; others are escaped."""
-    if len(text) > 4 * MAX_MESSAGE:
-        text = f"{text[: 2 * MAX_MESSAGE]}…{text[-2 * MAX_MESSAGE :]}"
-    line = " ".join(text.split())
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    if len(shown) <= MAX_MESSAGE:
-        return shown
-    return f"{shown[: MAX_MESSAGE - TAIL - 1]}…{shown[-TAIL:]}"

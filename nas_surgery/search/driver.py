@@ -273,8 +273,7 @@ class Driver:
         outcome = self._outcomes[winner]
         check_winner(outcome, self.preparation.limits)
         lineage = lineage_of(winner, self._jobs)
-        signalled = isinstance(error, InterruptedRunError)
-        wanted = [o for o in self._front.outcomes if not signalled or self._there(o.job)]
+        wanted = [o for o in self._front.outcomes if error is None or self._there(o.job)]
         front = tuple((o, self.network(o.job)) for o in wanted)
         network = self.network(winner)
         self._keep({*self._kept, winner, *(o.job for o, _ in front)})

@@ -9,7 +9,6 @@ from nas_surgery.errors import SearchFailedError
 from nas_surgery.network import Network
 from nas_surgery.operations import Identity
 from nas_surgery.recommender import Limits
-from nas_surgery.search.interrupts import InterruptedRunError
 from nas_surgery.search.jobs import Cost, Job, Outcome, Round
 from nas_surgery.search.workbench import DIVERGED
 
@@ -30,11 +29,6 @@ class SearchResult:
     stopped: str
     error: BaseException | None = None
     reason: str | None = None
-
-    @property
-    def signalled(self) -> bool:
-        """Whether a signal ended the search: there is little time, and the run is to go on."""
-        return isinstance(self.error, InterruptedRunError)
 
 
 def best_so_far(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nas_surgery.network.errors import one_line
+from nas_surgery.network.text import one_line
 
 CHILD = Path(__file__).with_name("load_in_child.py")
 MEMORY = 64 * 2**20  # more than this is a large allocation
