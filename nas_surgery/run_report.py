@@ -90,4 +90,4 @@ def _front(summary: dict[str, Any], directory: Path) -> list[str]:
 
 def _epochs(point: dict[str, Any]) -> str:
     """How long a network was trained; summaries of older versions do not tell."""
-    return f"{point['epochs']:.3g}" if "epochs" in point else "?"
+    return f"{round(point['epochs'], 2):g}" if "epochs" in point else "?"

@@ -73,13 +73,11 @@ def run(
     folder = None if out is None else as_path("out", out)
     if network is not None:
         expect_network("network", network)
-    if isinstance(data, Mapping):
-        data = as_mapping("data", data)
     with followed(told, verbose) as audience:
         resolved = as_spec(spec, given)
         _begin_workers(resolved)
         try:
-            made = prepare(resolved, network, data)
+            made = prepare(resolved, network, _as_data(data))
         except NasSurgeryError as error:
             place = spec if isinstance(spec, str | Path) else None
             raise blamed(error, given, place) from error.__cause__
@@ -116,9 +114,14 @@ def resume(
         spec = Spec.from_toml(directory.spec)
         _begin_workers(spec)
         start = load(directory.start) if directory.start.is_file() else None
-        made = prepare(spec, start, data)
+        made = prepare(spec, start, _as_data(data))
         directory.prepare(made.spec, made.network)
         return _carry_out(made, directory, audience, allow_changes=allow_changes)
+
+
+def _as_data(data: Any) -> Any:
+    """Data as they are given; ArgumentError for a mapping with keys that are no strings."""
+    return as_mapping("data", data) if isinstance(data, Mapping) else data
 
 
 def _begin_workers(spec: Spec) -> None:

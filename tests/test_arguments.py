@@ -54,6 +54,7 @@ WRONG = [
 def fields(name):
     """Arguments with which the operation is made on the network."""
     needed = {"add_neurons": {"count": 1}, "remove_neurons": {"keep": 2}}
+    needed["truncated_svd"] = {"rank": 2}
     own = default_registry().get("operations", name).__attrs_attrs__
     return {"layer": 0, **needed.get(name, {})} if "layer" in {f.name for f in own} else {}
 
@@ -113,6 +114,11 @@ CALLS = {
         )(NETWORK)
         for name, cls in default_registry().all("operations").items()
         for field in cls.__attrs_attrs__
+    },
+    **{
+        f"apply {name}": lambda v, name=name: ns.operation(name, **fields(name)).apply(v)
+        for name in default_registry().all("operations")
+        if default_registry().owner("operations", name).origin == "built in"
     },
     **{
         f"spec {key}": lambda v, key=key: ns.Spec.from_dict({key: v}) for key in ns.Spec().to_dict()

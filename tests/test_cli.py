@@ -234,7 +234,7 @@ def test_inspect_of_a_run_tells_how_it_ended_and_lists_its_front(finished):
     assert summary["pareto"]
     for point in summary["pareto"]:
         row = next(line for line in table.splitlines() if f" {point['parameters']:,} " in line)
-        assert row.split()[1:3] == [f"{point['epochs']:.3g}", f"{point['loss']:.4f}"]
+        assert row.split()[1:3] == [f"{round(point['epochs'], 2):g}", f"{point['loss']:.4f}"]
 
 
 def test_inspect_of_a_run_without_a_result_says_how_to_go_on(finished, tmp_path):

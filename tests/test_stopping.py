@@ -88,6 +88,13 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path):
     assert same_results(tmp_path / "whole", tmp_path / "stopped")
 
 
+def test_a_finished_run_stays_finished(tmp_path):
+    """Whatever the observers of a resume want: there is nothing left to stop."""
+    whole = ns.run(SPEC, out=tmp_path / "out").summary
+    again = ns.resume(tmp_path / "out", observers=[Raising(ns.StopRun(), "run_started", 0)]).summary
+    assert (again["stopped"], again["baseline"]) == ("finished", whole["baseline"])
+
+
 def test_a_plugin_may_end_the_run_too(tmp_path, capsys):
     """From its hook, while the others are still told; the command ends as a finished one."""
     hook = "import nas_surgery\ndef nas_surgery_on_event(event):\n"

@@ -136,6 +136,7 @@ class Operation(ABC):
 
     def group(self, network: Network, layer: int) -> Group:
         """The channel group that the hidden linear layer at address `layer` writes."""
+        expect_network("network", network)
         for group in network.groups():
             if layer in group.writers:
                 return group

@@ -5,7 +5,7 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Network, Normalize
+from nas_surgery.network import Network, Normalize, expect_network
 from nas_surgery.operations.base import Context, Operation
 from nas_surgery.surgery import (
     Surgery,
@@ -39,6 +39,7 @@ class FoldInputCentring(Operation):
     method: str = attrs.field(default=METHODS[0], validator=one_of(*METHODS))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
+        expect_network("network", network)
         if self.method == "fold":
             if not any(
                 isinstance(layer, Normalize) and layer.mean.any() for layer in network.layers

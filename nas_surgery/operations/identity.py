@@ -5,7 +5,7 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.analysis import Analysis
-from nas_surgery.network import Network
+from nas_surgery.network import Network, expect_network
 from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import Surgery, proved
 
@@ -17,6 +17,7 @@ class Identity(Operation):
     name: ClassVar[str] = "identity"
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
+        expect_network("network", network)
         return Surgery(network, proved("nothing is changed"), 0.0)
 
     @classmethod

@@ -284,7 +284,7 @@ class Driver:
 
     def _end_of(self, winner: int) -> str:
         """Why the search ended that its strategy brought to an end."""
-        if self.audience.ending:
+        if self.audience.ending and not self.journal.replaying:
             return "observer"
         target = self.preparation.spec.search.target_accuracy
         reached = target is not None and self._outcomes[winner].accuracy >= target
