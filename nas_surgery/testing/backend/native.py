@@ -25,9 +25,9 @@ NETWORKS: dict[str, Network] = {
     "one unit": build(1, 1, "relu", 1),
     "linear layers in a row": build(4, Unbiased(2), 4, "linear", 3),
     "activation at the end": build(4, 4, "relu", 3, "sigmoid"),
-    "activations in a row": build(4, 4, "linear", "relu", Dropout(0.25), "tanh", Unbiased(3)),
-    "layers before the first linear one": build((2, 3), Dropout(0.25), "tanh", Flatten(), 3),
-    "nothing trained behind the last one": build((2, 3), 4, "relu", 3, Dropout(0.25), Flatten()),
+    "activations in a row": build(4, 4, "linear", "relu", Dropout(0.0), "tanh", Unbiased(3)),
+    "layers before the first linear one": build((2, 3), Dropout(0.0), "tanh", Flatten(), 3),
+    "nothing trained behind the last one": build((2, 3), 4, "relu", 3, Dropout(0.0), Flatten()),
 }
 
 
