@@ -75,11 +75,27 @@ class Wrong(Base):
             return Surgery(network, PROMISE)
         return network
 
+@attrs.frozen
+class Probes(Base):
+    name = "probes"
+    def apply(self, network, context=None):
+        if network.hidden == (6, 5):
+            return Surgery(network, PROMISE)
+        context.probe[:] = context.labels[:] = 0
+
+@attrs.frozen
+class Predicts(Base):
+    name = "predicts"
+    def apply(self, network, context=None):
+        if network.hidden == (6, 5):
+            return Surgery(network, PROMISE)
+        return Surgery(network, PROMISE, predicted="abc")
+
 from nas_surgery.surgery import proved
 PROMISE = proved("nothing is changed")
 
 def nas_surgery_operations():
-    return {c.name: c for c in (Killed, Hangs, Exits, Writes, Wrong)}
+    return {c.name: c for c in (Killed, Hangs, Exits, Writes, Wrong, Probes, Predicts)}
 """
 
 
@@ -198,15 +214,14 @@ def test_candidates_that_attack_their_worker_fail_alone(spec: Path, tmp_path: Pa
     arguments = sets(settings)
     done = finish(["run", str(spec), "--out", str(directory), *POOL, *arguments])
     assert done.code == 0, done.error
-    reasons = {
-        name: {outcome["failure"]["reason"] for outcome in outcomes_of(directory, name)}
-        for name in ("killed", "hangs", "exits", "writes", "wrong")
-    }
     for name, word in {
         "killed": "died 2 times",
         "hangs": "took longer than 3",
         "exits": "SystemExit",
         "writes": "read-only",
         "wrong": "must return a Surgery",
+        "probes": "read-only",
+        "predicts": "predicted must be a number or None",
     }.items():
-        assert any(word in reason for reason in reasons[name]), reasons
+        reasons = {outcome["failure"]["reason"] for outcome in outcomes_of(directory, name)}
+        assert any(word in reason for reason in reasons), (name, reasons)

@@ -63,6 +63,7 @@ def test_a_search_draws_it_and_removes_dead_units():
     x, y = PROBE[:, 0], (PROBE[:, 0, 0] > 0.5).astype(int)
     search = {"strategy": "paper", "max_epochs": 4, "retraining_batches": 2}
     search |= {"initial_epochs": 2, "epoch_step": 2, "max_parameters": start.parameter_count}
+    search["operations"] = ["identity", "remove_neurons", "prune_silent_units"]
     history = ns.run({"search": search}, network=start, data=(x, y)).history
     tried = {
         record["id"]: record["operations"][0]
