@@ -39,10 +39,10 @@ def test_labels_that_the_network_does_not_tell_apart_are_left_out():
 
 def test_labels_of_other_classes_are_left_out(network):
     """A winner knows its own; as many others are not the same."""
-    edited, (line,) = operate_on(
+    edited, (step,) = operate_on(
         attrs.evolve(network, classes=("a", "b", "c")), ["add_neurons:layer=0,count=2"], IRIS
     )
-    assert "labels" in line
+    assert "labels" in step.reason
     assert edited.classes == ("a", "b", "c")
 
 

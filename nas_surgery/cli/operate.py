@@ -28,7 +28,7 @@ from nas_surgery.cli.output import (
 @click.option("--data", "source", help="Data source whose training samples serve as probe batch.")
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 2**63 - 1),
     default=0,
     show_default=True,
     help="Seed of random operations.",

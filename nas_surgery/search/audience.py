@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from nas_surgery.errors import StopRun
+from nas_surgery.network.text import one_line
 from nas_surgery.plugins import Registry
 from nas_surgery.search.events import Event
 from nas_surgery.search.interrupts import InterruptedRunError
@@ -18,8 +19,9 @@ logger = logging.getLogger("nas_surgery")
 class Audience:
     """Tells everyone of everything, and remembers what observers want.
 
-    log: the event log of a run on disk. stopping: whether one has raised StopRun. error: the first exception of an observer's own; that
-    observer is told nothing more. Neither keeps the others from being told.
+    log: the event log of a run on disk. stopping: whether one has raised StopRun. error: the first
+    exception of an observer's own; that observer is told nothing more. Neither keeps the others from
+    being told.
     """
 
     def __init__(self, observers: Sequence[Observer], registry: Registry) -> None:
@@ -49,7 +51,7 @@ class Audience:
             self.log(event)
         text = _worth_logging(event)
         if text is not None:
-            logger.warning("%s", text)
+            logger.warning("%s", one_line(text))
 
     def _tell_one(self, observer: Observer, event: Event) -> None:
         try:

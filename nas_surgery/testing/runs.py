@@ -9,7 +9,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from io import StringIO
 from multiprocessing import get_context
@@ -85,19 +85,19 @@ def next_command(spec: Path, directory: Path) -> list[str]:
     return ["run", str(spec), "--out", str(directory)]
 
 
-def same_results(a: Path, b: Path) -> bool:
+def same_results(a: Path, b: Path, but: Collection[str] = ()) -> bool:
     """Whether two run directories hold the same journal, winner and front, byte for byte, and the same
-    summary but for clocks."""
+    summary but for clocks and the keys in `but`."""
     fronts = [sorted(file.name for file in (each / "pareto").iterdir()) for each in (a, b)]
     names = [*RESULTS, *(f"pareto/{name}" for name in fronts[0])]
-    same = fronts[0] == fronts[1] and _summary(a) == _summary(b)
+    same = fronts[0] == fronts[1] and _summary(a, but) == _summary(b, but)
     return same and all(filecmp.cmp(a / name, b / name, shallow=False) for name in names)
 
 
-def _summary(directory: Path) -> dict[str, Any]:
+def _summary(directory: Path, but: Collection[str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((directory / "summary.json").read_text())
     del found["cost"]["seconds"]
-    return found
+    return {key: value for key, value in found.items() if key not in but}
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
