@@ -7,16 +7,16 @@ import attrs
 import numpy as np
 
 from nas_surgery import Network
-from nas_surgery.data import load_dataset
+from nas_surgery.data.dataset import load_dataset
+from nas_surgery.data.splits import Splits, split
 from nas_surgery.network import Array
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import Context, Operation
-from nas_surgery.plugins import default_registry
+from nas_surgery.plugins.registry import default_registry
+from nas_surgery.runs.spec import Spec
 from nas_surgery.search.damage import relative_change
-from nas_surgery.spec import Spec
-from nas_surgery.splits import Splits, split
 from nas_surgery.surgery import Surgery
-from nas_surgery.training import SGD, Recipe, Samples, TrainState, apply_prefix, evaluate
+from nas_surgery.training.plans import SGD, Recipe, Samples, TrainState, apply_prefix, evaluate
 
 PROBE = 1024
 LARGEST_TRAINING_PART, VALIDATION = 10_000, 2_000

@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 
 import nas_surgery as ns
-from nas_surgery.analysis import analyse
-from nas_surgery.event_log import EventLog
+from nas_surgery.analysis.spectra import analyse
 from nas_surgery.network import Network
+from nas_surgery.runs.event_log import EventLog
 from nas_surgery.search import workbench
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.states import StateStore

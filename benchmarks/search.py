@@ -21,11 +21,11 @@ from search_report import report
 from threadpoolctl import threadpool_limits
 
 import nas_surgery as ns
-from nas_surgery.data import Dataset, load_dataset
-from nas_surgery.plugins import default_registry
-from nas_surgery.preparation import prepare
-from nas_surgery.search import DefaultStrategy
-from nas_surgery.search.jobs import PASSES
+from nas_surgery.data.dataset import Dataset, load_dataset
+from nas_surgery.plugins.registry import default_registry
+from nas_surgery.runs.preparation import prepare
+from nas_surgery.strategies import DefaultStrategy
+from nas_surgery.strategies.jobs import PASSES
 
 STARTS = {"small": [10], "medium": [10, 10, 10], "large": [300, 100, 100]}
 SEEDS = (6, 63, 97)

@@ -6,9 +6,9 @@ import attrs
 import optuna
 
 from nas_surgery import Network
-from nas_surgery.preparation import Preparation
-from nas_surgery.search.jobs import PASSES
-from nas_surgery.training import Samples, TrainState, apply_prefix, evaluate
+from nas_surgery.runs.preparation import Preparation
+from nas_surgery.strategies.jobs import PASSES
+from nas_surgery.training.plans import Samples, TrainState, apply_prefix, evaluate
 
 LAYERS, UNITS = (1, 3), (4, 512)
 

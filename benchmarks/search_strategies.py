@@ -3,9 +3,9 @@
 import attrs
 
 from nas_surgery.network import keyed_generator
-from nas_surgery.search import Outcome, Round, Setting, Strategy
-from nas_surgery.search.moves import Moves
-from nas_surgery.search.strategy import JobFactory, Search
+from nas_surgery.strategies import Outcome, Round, Setting, Strategy
+from nas_surgery.strategies.default.moves import Moves
+from nas_surgery.strategies.strategy import JobFactory, Search
 
 AMPLE = 20  # parameters for each training sample, as in the default strategy
 

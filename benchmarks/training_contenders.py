@@ -65,7 +65,7 @@ def data(case: Case) -> tuple[np.ndarray, np.ndarray]:
 def backend(name: str) -> Contender:
     from nas_surgery import Network, Samples, TrainState
     from nas_surgery import backend as find_backend
-    from nas_surgery.training import SGD, Recipe, Slots
+    from nas_surgery.training.plans import SGD, Recipe, Slots
 
     engine, recipe = find_backend(name), Recipe(SGD(RATE), batch_size=BATCH)
 
@@ -138,7 +138,7 @@ CONTENDERS: dict[str, Callable[[], Contender]] = {
 def present(name: str) -> bool:
     """Whether what a contender needs is installed."""
     if name in BACKENDS:
-        from nas_surgery.plugins import default_registry
+        from nas_surgery.plugins.registry import default_registry
 
         needed = () if name == "numpy" else (name,)
         return name in default_registry().names("backends") and all(map(util.find_spec, needed))

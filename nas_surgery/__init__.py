@@ -6,12 +6,9 @@ Linka, Cyron; Neural Networks 144, 2021).
 
 import logging
 
-from nas_surgery.backends import Backend
-from nas_surgery.data import Dataset
+from nas_surgery.data.dataset import Dataset
 from nas_surgery.errors import NasSurgeryError, StopRun
-from nas_surgery.files import load, save
-from nas_surgery.hookspecs import hookimpl
-from nas_surgery.lookup import backend, backends, operation, score
+from nas_surgery.formats.models import load, save
 from nas_surgery.network import (
     Activation,
     Dense,
@@ -22,12 +19,15 @@ from nas_surgery.network import (
     Normalize,
 )
 from nas_surgery.operations import Context, Operation, Proposal
-from nas_surgery.result import ParetoPoint, Result
-from nas_surgery.runner import resume, run
+from nas_surgery.plugins.hookspecs import hookimpl
+from nas_surgery.plugins.lookup import backend, backends, operation, score
+from nas_surgery.runs.result import ParetoPoint, Result
+from nas_surgery.runs.runner import resume, run
+from nas_surgery.runs.spec import Spec
 from nas_surgery.search.interrupts import InterruptedRunError
-from nas_surgery.spec import Spec
 from nas_surgery.surgery import Surgery
-from nas_surgery.training import Samples, TrainingPlan, TrainState
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import Samples, TrainingPlan, TrainState
 
 __version__ = "0.1.0"
 

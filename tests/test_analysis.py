@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_surgery.analysis import analyse, removable_neurons, singular_values
+from nas_surgery.analysis.spectra import analyse, removable_neurons, singular_values
 from nas_surgery.network import Activation, Dense, Network
 from nas_surgery.testing.builders import build, random_dense
 from nas_surgery.testing.networks import networks

@@ -8,7 +8,7 @@ import pytest
 import nas_surgery as ns
 from nas_surgery.errors import ArgumentError, NetworkError
 from nas_surgery.operations import AddNeurons, RemoveNeurons
-from nas_surgery.plugins import default_registry
+from nas_surgery.plugins.registry import default_registry
 
 NETWORK = ns.Network.dense(4, (3,), 2)
 POINT = ns.ParetoPoint(NETWORK, 23, 0.1, 0.9, 0, 1.0)

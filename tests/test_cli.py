@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import nas_surgery as ns
 from nas_surgery.cli import main
-from nas_surgery.onnx_io import Agreement, read_metadata
+from nas_surgery.formats.onnx.export import Agreement, read_metadata
 
 SPEC = """
 [data]
@@ -58,7 +58,7 @@ def finished(tmp_path_factory):
 def test_run_warns_of_a_doubtful_export(here, monkeypatch):
     """In a line of the report and of `inspect`; the run is a success all the same."""
     agreement = Agreement(0.5, 1e-6, True)
-    monkeypatch.setattr("nas_surgery.runner.compare_onnx", lambda *_: agreement)
+    monkeypatch.setattr("nas_surgery.runs.runner.compare_onnx", lambda *_: agreement)
     code, out, _ = call("run", "spec.toml", "--out", "out")
     assert code == 0
     (line,) = [line for line in out.splitlines() if line.startswith("warning")]

@@ -7,9 +7,9 @@ from click.testing import CliRunner
 from scipy import stats
 
 from nas_surgery.cli import main
-from nas_surgery.damage_table import candidates, damage_report, damage_table, label
 from nas_surgery.errors import RunError
-from nas_surgery.runner import run
+from nas_surgery.reports.damage import candidates, damage_report, damage_table, label
+from nas_surgery.runs.runner import run
 from nas_surgery.search.journal import to_line
 
 

@@ -15,11 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 import nas_surgery
-from nas_surgery import hookspecs
 from nas_surgery.cli import main
 from nas_surgery.network import ACTIVATIONS, LAYERS
-from nas_surgery.plugins import default_registry
-from nas_surgery.spec import Spec
+from nas_surgery.plugins import hookspecs
+from nas_surgery.plugins.registry import default_registry
+from nas_surgery.runs.spec import Spec
 
 REPOSITORY = Path(nas_surgery.__file__).parents[1]
 RUN = ("README.md", "CONTRIBUTING.md", "plugins/README.md")
@@ -193,6 +193,6 @@ def _call(line):
 )
 def test_every_spec_of_the_repository_is_valid(file):
     """Keys and values; strategies' own keys too."""
-    from nas_surgery.preparation import make_strategy
+    from nas_surgery.runs.preparation import make_strategy
 
     make_strategy(Spec.from_toml(file).search, default_registry())

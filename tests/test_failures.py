@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import nas_surgery as ns
 from nas_surgery.cli import main
 from nas_surgery.errors import PluginError, SearchFailedError
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 
 PAPER = {
     "strategy": "paper",
@@ -111,7 +111,7 @@ def test_another_optimizer_goes_on_from_what_there_is(tmp_path):
 
 STRATEGY = """
 import attrs
-from nas_surgery.search import Job, Round, Strategy
+from nas_surgery.strategies import Job, Round, Strategy
 
 @attrs.frozen
 class Mine(Strategy):

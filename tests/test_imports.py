@@ -1,39 +1,52 @@
-"""Who may import whom, read from the source of every module."""
+"""Who may import whom, read from the source of every module.
+
+The floors are those of ARCHITECTURE.md: its table lists every room, the highest first, and a room may
+import only what stands below it.
+"""
 
 import ast
+import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import nas_surgery
-from nas_surgery.search import STRATEGIES
+from nas_surgery.strategies import STRATEGIES
 
 PACKAGE = Path(nas_surgery.__file__).parent
 REPOSITORY = PACKAGE.parent
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
-BASE = {"nas_surgery.errors", "nas_surgery.validators"}  # know nothing of the rest
 CLOCK = {"time", "datetime", "timeit"}
-DISK = {"os", "io", "pathlib", "shutil", "tempfile", "nas_surgery.files", "safetensors"}
+DISK = {"os", "io", "pathlib", "shutil", "tempfile", "nas_surgery.formats", "safetensors"}
 PROCESSES = {"subprocess", "multiprocessing", "threading", "concurrent", "signal", "asyncio"}
+FACE = ("__init__", "__main__")  # of the package: they hand on what others made
 
-# what else each part may import of ours; everything it does not name is closed to it
-ALLOWED = {
-    "network": set(),
-    "surgery": {"network"},
-    "operations": {"network", "surgery", "analysis"},
-    "analysis": {"network"},
-    "recommender": {"network", "operations", "analysis"},
-    "scores": set(),
-    "training": {"network"},
-}
+
+def floors():
+    """The rooms of ARCHITECTURE.md's table, floor by floor, the highest first."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`[\w.]+/?`(?:, )?)+) \|", text, re.MULTILINE)
+    return [tuple(re.findall(r"`(\w+)(?:\.py|/)?`", row)) for row in rows]
+
+
+FLOORS = floors()
+ROOMS = [room for floor in FLOORS for room in floor]
+CORE = sorted(PACKAGE.rglob("*.py"))
 
 
 def modules(part):
     """The files of a module or of a package of ours."""
     single = PACKAGE / f"{part}.py"
     return [single] if single.exists() else sorted((PACKAGE / part).rglob("*.py"))
+
+
+def name_of(file):
+    """The full name of a module of ours; a package's `__init__` has the package's."""
+    parts = file.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def imports(file, *, only_runtime=False):
@@ -91,32 +104,70 @@ def test_the_reader_of_imports_sees_them_all(tmp_path):
     assert imports(file, only_runtime=True) == imports(file) - {"a.b", "a.b.c"}
 
 
-@pytest.mark.parametrize("part", ALLOWED)
-def test_each_part_imports_only_what_lies_below_it(part):
-    """`network` nothing of ours, `surgery` the network, `operations` both, and so on upwards."""
-    allowed = {f"nas_surgery.{name}" for name in (part, *ALLOWED[part])}
-    if part != "network":
-        allowed |= BASE
-    files = modules(part)
-    assert files, part
-    for file in files:
-        for name in ours(file):
-            assert within(name, *allowed), f"{file.name} imports {name}"
+MODULES = {name_of(file): file for file in CORE}
 
 
-@pytest.mark.parametrize("name", sorted(BASE))
-def test_errors_and_validators_depend_on_nothing(name):
-    """But the errors of the network, which they pass on."""
-    (file,) = modules(name.removeprefix("nas_surgery."))
-    assert all(within(found, "nas_surgery.network.errors") for found in ours(file))
+def dependencies(file):
+    """The modules of ours that a file imports, wherever and for whatever reason."""
+    return {found for name in ours(file) if (found := _module(name)) is not None}
+
+
+def _module(name):
+    """The module that a full name means: itself, or the one that it is taken from."""
+    return name if name in MODULES else _module(name.rpartition(".")[0]) if "." in name else None
+
+
+def room_of(module):
+    """The room that a module stands in; empty for the package's own face."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] not in FACE else ""
+
+
+def test_the_table_of_rooms_is_the_tree():
+    """Every folder and module of the package stands in ARCHITECTURE.md once, and nothing else does."""
+    there = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"}
+    there -= {*FACE, "__pycache__"}
+    assert sorted(ROOMS) == sorted(there)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_stands_below_it(room):
+    """No import runs up, and rooms of one floor do not know each other."""
+    height = next(i for i, floor in enumerate(FLOORS) if room in floor)
+    below = {each for floor in FLOORS[height + 1 :] for each in floor}
+    for file in modules(room):
+        for module in dependencies(file):
+            assert room_of(module) in {room, *below}, f"{file.name} imports {module}"
+
+
+def _without_faces(file, found):
+    """A package's face hands on what its files hold; a file of it imports these, not the face."""
+    return found if file.stem == "__init__" else found - {"nas_surgery"}
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Not even for the type checker's sake: whatever two files share stands in a third."""
+    graph = {name: _without_faces(file, dependencies(file)) for name, file in MODULES.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if (PACKAGE / room).is_dir()])
+def test_every_room_says_what_it_is(room):
+    """In one sentence, at the head of its face."""
+    head = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text()))
+    assert head
+    assert head.split("\n\n")[0].endswith(".")
 
 
 def reached():
-    """The modules of `search` that a strategy imports, directly or through others."""
+    """The modules of `strategies` that a strategy imports, directly or through others."""
     found, waiting = set(), [sys.modules[cls.__module__].__file__ for cls in STRATEGIES.values()]
     while waiting:
         file = Path(waiting.pop())
-        if file in found or not file.exists() or file.parent != PACKAGE / "search":
+        if file in found or not file.exists() or PACKAGE / "strategies" not in file.parents:
             continue
         found.add(file)
         for name in ours(file, only_runtime=True):
@@ -133,7 +184,11 @@ def test_what_strategies_reach_is_found():
 @pytest.mark.parametrize("file", reached(), ids=lambda file: file.stem)
 def test_strategies_touch_no_clock_disk_process_or_framework(file):
     """So that a search can be replayed from its journal; nor does anything that they build on."""
-    worldly = {"nas_surgery.backends", "nas_surgery.runner", "nas_surgery.preparation"}
+    worldly = {
+        "nas_surgery.training.backend",
+        "nas_surgery.runs.runner",
+        "nas_surgery.runs.preparation",
+    }
     for name in imports(file, only_runtime=True):
         assert not within(name, *CLOCK, *DISK, *PROCESSES, *FRAMEWORKS, *worldly), name
     names = {
@@ -149,9 +204,6 @@ def test_surgery_draws_no_randomness_of_its_own(file):
     assert "import random" not in text
     for call in ("default_rng", "np.random.seed", "np.random.normal", "np.random.rand"):
         assert call not in text
-
-
-CORE = sorted(PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("file", CORE, ids=lambda file: str(file.relative_to(PACKAGE)))
@@ -188,7 +240,7 @@ def loaded(code):
 def test_importing_the_package_imports_no_framework():
     """Nor anything else that is only sometimes needed and slow."""
     held = loaded("import nas_surgery")
-    assert "nas_surgery.runner" in held
+    assert "nas_surgery.runs.runner" in held
     assert not held & {*FRAMEWORKS, "sklearn", "onnxruntime", "pytest", "hypothesis"}
 
 
@@ -200,14 +252,14 @@ def test_no_module_needs_what_windows_lacks():
         "for name in ('fcntl', 'resource', 'pwd', 'grp', 'termios'): sys.modules[name] = None\n"
         "for name in ('fork', 'forkserver'): del context._concrete_contexts[name]\n"
         "for name in ('O_NOFOLLOW', 'O_NONBLOCK', 'O_NOCTTY', 'O_CLOEXEC', 'fchmod'): delattr(os, name)\n"
-        "import nas_surgery.cli, nas_surgery.runner"
+        "import nas_surgery.cli, nas_surgery.runs.runner"
     )
-    assert "nas_surgery.run_lock" in held
+    assert "nas_surgery.runs.lock" in held
 
 
 def test_listing_plugins_imports_no_framework():
     """Backends say what they are without it."""
-    held = loaded("from nas_surgery.plugins import default_registry; default_registry()")
+    held = loaded("from nas_surgery.plugins.registry import default_registry; default_registry()")
     assert not held & FRAMEWORKS
 
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 import nas_surgery as ns
-from nas_surgery.data import load_dataset
+from nas_surgery.data.dataset import load_dataset
+from nas_surgery.data.splits import SplitPlan, split
 from nas_surgery.errors import OperationError
-from nas_surgery.manual import operate_on, parse_operation
 from nas_surgery.operations import AddNeurons, Context
-from nas_surgery.plugins import default_registry
-from nas_surgery.splits import SplitPlan, split
+from nas_surgery.plugins.registry import default_registry
+from nas_surgery.runs.manual import operate_on, parse_operation
 
 IRIS = "sklearn:iris"
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from nas_surgery.errors import BackendError
-from nas_surgery.native_reading import Part, answer, compare
 from nas_surgery.network import Flatten, Normalize
 from nas_surgery.network.rounding import unit_roundoff
 from nas_surgery.testing.builders import build
+from nas_surgery.training.native_reading import Part, answer, compare
 
 FAR = Normalize(np.full(3, 1e4), np.full(3, 0.5))
 NETWORK = build((2, 3), FAR, Flatten(), 6, "gelu", 4, "relu", 2).astype(np.float32)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.lib import format as npy
 
 from nas_surgery.errors import DataError
-from nas_surgery.npz import array_names, read_array, read_arrays
+from nas_surgery.formats.npz import array_names, read_array, read_arrays
 
 X = np.arange(60.0).reshape(20, 3)
 KEYS = ("x", "y")

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from nas_surgery.network import ACTIVATIONS, Dropout, Flatten, keyed_generator
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.testing import BackendConformance
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.networks import networks, seeds
 from nas_surgery.testing.oracles import mean_loss, numerical_gradient
-from nas_surgery.training import LOSSES, SGD, Adam, Recipe, Samples, TrainingPlan, TrainState
+from nas_surgery.training.plans import LOSSES, SGD, Adam, Recipe, Samples, TrainingPlan, TrainState
 
 
 class TestNumpyBackend(BackendConformance):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from nas_surgery.network import Dense, Network
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.testing.builders import random_dense
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters
-from nas_surgery.training import (
+from nas_surgery.training.plans import (
     SGD,
     Adam,
     AdamW,

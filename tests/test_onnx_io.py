@@ -10,8 +10,7 @@ from onnx import numpy_helper
 
 import nas_surgery as ns
 from nas_surgery.errors import ModelFileError
-from nas_surgery.network import ACTIVATIONS, Activation, Dense, Dropout, Flatten, Network, Normalize
-from nas_surgery.onnx_io import (
+from nas_surgery.formats.onnx.export import (
     INPUT,
     OUTPUT,
     check_onnx,
@@ -20,6 +19,7 @@ from nas_surgery.onnx_io import (
     onnx_function,
     read_metadata,
 )
+from nas_surgery.network import ACTIVATIONS, Activation, Dense, Dropout, Flatten, Network, Normalize
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import inputs, networks
 from nas_surgery.testing.oracles import scaled_error

@@ -3,7 +3,7 @@
 import pytest
 
 from nas_surgery.errors import DataError, SpecError
-from nas_surgery.overrides import OverrideError, blamed
+from nas_surgery.runs.overrides import OverrideError, blamed
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 import nas_surgery as ns
-from nas_surgery import hookspecs, plugins
 from nas_surgery.cli import main
 from nas_surgery.errors import PluginError
-from nas_surgery.plugins import BUILTIN, Registry, load_registry
-from nas_surgery.preparation import prepare
+from nas_surgery.plugins import hookspecs
+from nas_surgery.plugins import registry as plugins
+from nas_surgery.plugins.events import Event
+from nas_surgery.plugins.registry import BUILTIN, Registry, load_registry
+from nas_surgery.runs.preparation import prepare
 
 SCORE = "def nas_surgery_scores():\n    return {'mine': lambda accuracy: 2 * accuracy}\n"
 
@@ -76,7 +78,7 @@ def provided(registry, name):
 def test_the_built_ins_come_by_the_same_route():
     """Every kind of thing that the core brings, under one owner."""
     registry = Registry()
-    from nas_surgery import builtin
+    from nas_surgery.plugins import builtin
 
     registry.add(builtin, BUILTIN, "1", "built in")
     assert {"identity", "add_neurons", "remove_layer"} <= set(registry.names("operations"))
@@ -128,7 +130,7 @@ BROKEN = [
     ("def nas_surgery_operations(): return {'a': lambda: 1}", "'a' must be a subclass of nas_surgery.Operation"),
     ("from nas_surgery.operations import Identity\ndef nas_surgery_operations(): return {'a': Identity}", "must have the class variable name = 'a', got 'identity'"),
     ("from nas_surgery import Operation\nclass A(Operation):\n    name = 'a'\ndef nas_surgery_operations(): return {'a': A}", "must be an attrs class: put @attrs.frozen before it"),
-    ("def nas_surgery_strategies(): return {'a': dict}", "'a' must be a subclass of nas_surgery.search.Strategy"),
+    ("def nas_surgery_strategies(): return {'a': dict}", "'a' must be a subclass of nas_surgery.strategies.Strategy"),
 ]  # fmt: skip
 
 
@@ -255,7 +257,7 @@ def test_an_observer_that_raises_is_reported_and_heeded_no_less(file, error):
     quiet = "seen = []\ndef nas_surgery_on_event():\n    seen.append(None)"
     paths = [file(OBSERVER.format(error=error)), file(quiet, "quiet.py")]
     registry = load_registry(paths)
-    decision, finished = ns.search.Event("decision", 0.0), ns.search.Event("run_finished", 0.0)
+    decision, finished = Event("decision", 0.0), Event("run_finished", 0.0)
     (failure,), stop = registry.notify(decision)
     assert failure.startswith("plugin mine.py: ")
     assert not stop

@@ -16,7 +16,7 @@ from nas_surgery.operations import (
     RemoveLayer,
     RemoveNeurons,
 )
-from nas_surgery.recommender import (
+from nas_surgery.strategies.recommender import (
     MODES,
     Candidate,
     Limits,

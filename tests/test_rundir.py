@@ -287,7 +287,7 @@ def test_runs_that_begin_at_once_choose_different_folders(tmp_path):
 
 def test_a_number_is_given_once(tmp_path):
     """However many ask for one at the same time; what is there in any form is passed over."""
-    from nas_surgery.rundir import claim
+    from nas_surgery.runs.directory import claim
 
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "a-2").symlink_to("nowhere")
@@ -348,7 +348,7 @@ def test_a_run_that_cannot_sign_its_lock_leaves_no_folder(tmp_path):
 
 def test_a_directory_is_held_by_one_at_a_time(tmp_path):
     """The other is told by whom; the lock stays the holder's."""
-    from nas_surgery.rundir import RunDirectory
+    from nas_surgery.runs.directory import RunDirectory
 
     with RunDirectory(tmp_path / "run"):
         with pytest.raises(RunError, match=f"process {os.getpid()} is running here"):

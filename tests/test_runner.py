@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import nas_surgery as ns
-from nas_surgery.data import load_dataset
+from nas_surgery.data.dataset import load_dataset
+from nas_surgery.data.splits import split
 from nas_surgery.errors import (
     DataError,
     ModelFileError,
@@ -16,13 +17,12 @@ from nas_surgery.errors import (
     SearchFailedError,
     SpecError,
 )
+from nas_surgery.formats.onnx.export import Agreement, onnx_function, read_metadata
 from nas_surgery.network import keyed_generator
-from nas_surgery.numpy_backend import NumpyBackend
-from nas_surgery.onnx_io import Agreement, onnx_function, read_metadata
-from nas_surgery.plugins import default_registry
-from nas_surgery.splits import split
+from nas_surgery.numpy_backend.backend import NumpyBackend
+from nas_surgery.plugins.registry import default_registry
 from nas_surgery.testing.oracles import scaled_error
-from nas_surgery.training import TrainState, evaluate, r_squared
+from nas_surgery.training.plans import TrainState, evaluate, r_squared
 
 SEARCH = {
     "strategy": "paper",
@@ -127,7 +127,7 @@ def doubtful(monkeypatch, failing=None):
             raise ModelFileError(failing)
         return Agreement(0.5, 1e-6, True)
 
-    monkeypatch.setattr("nas_surgery.runner.compare_onnx", compare)
+    monkeypatch.setattr("nas_surgery.runs.runner.compare_onnx", compare)
 
 
 @pytest.mark.parametrize("failing", [None, "onnxruntime does not run the exported model: why"])
@@ -151,7 +151,7 @@ def test_the_check_of_an_export_comes_last(monkeypatch, tmp_path):
     def crash(content, network, x):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nas_surgery.runner.compare_onnx", crash)
+    monkeypatch.setattr("nas_surgery.runs.runner.compare_onnx", crash)
     with pytest.raises(KeyboardInterrupt):
         ns.run(SPEC, out=tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}

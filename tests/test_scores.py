@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nas_surgery as ns
+from nas_surgery.analysis.scores import OFFERED, call_score, paper_score, wanted
 from nas_surgery.errors import PluginError
-from nas_surgery.scores import OFFERED, call_score, paper_score, wanted
 
 TABLE_1 = [
     # accuracy, accuracy gain, parameter fraction, score: as printed, each to four places

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_surgery.errors import SpecError
+from nas_surgery.formats.toml import MAX_BYTES
 from nas_surgery.network import ACTIVATIONS
-from nas_surgery.spec import Spec, parse_override, parse_toml
-from nas_surgery.toml_reading import MAX_BYTES
+from nas_surgery.runs.spec import Spec, parse_override, parse_toml
 
 REFUSED = [
     # what the file holds, the key that the message names, the rule that it states

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_surgery.data import Dataset
+from nas_surgery.data.dataset import Dataset
+from nas_surgery.data.labels import meaning
+from nas_surgery.data.splits import SplitPlan, scaling_layer, split, stratified_order
 from nas_surgery.errors import DataError
-from nas_surgery.labels import meaning
 from nas_surgery.network import Normalize, keyed_generator
-from nas_surgery.splits import SplitPlan, scaling_layer, split, stratified_order
 
 
 def dataset(count=100, classes=4, test=0, features=2):
@@ -420,7 +420,7 @@ def test_extreme_ranges_give_a_valid_layer(factor, scaling):
 
 def test_the_plan_holds_the_keys_of_the_data_table():
     """One name for one thing."""
-    from nas_surgery.spec import DataSpec
+    from nas_surgery.runs.spec import DataSpec
 
     fields = {field.name for field in attrs.fields(SplitPlan)}
     assert fields == {field.name for field in attrs.fields(DataSpec)} - {"source"}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nas_surgery as ns
+from nas_surgery.data.units import in_target_units, output_layer
 from nas_surgery.errors import NetworkError
-from nas_surgery.units import in_target_units, output_layer
 
 X = np.random.default_rng(0).normal(size=(40, 4))
 MEAN, SCALE = np.array([100.0, -3.0]), np.array([20.0, 0.5])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import nas_surgery as ns
-from nas_surgery.callers import given_keys
-from nas_surgery.spec import Spec
-from nas_surgery.unused import RULES, warnings_said
+from nas_surgery.runs.callers import given_keys
+from nas_surgery.runs.spec import Spec
+from nas_surgery.runs.unused import RULES, warnings_said
 
 DATA = {"source": "sklearn:iris"}
 SEARCH = {"strategy": "paper", "max_epochs": 1}

@@ -10,7 +10,7 @@ import click
 
 from nas_surgery.cli import evaluate, export, inspect, operate, plugins, predict, resume, run
 from nas_surgery.errors import NasSurgeryError
-from nas_surgery.printing import complain
+from nas_surgery.reports.printing import complain
 
 
 class _Group(click.Group):

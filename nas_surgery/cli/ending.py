@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nas_surgery.cli.output import show
-from nas_surgery.printing import complain
+from nas_surgery.reports.printing import complain
 from nas_surgery.search.interrupts import InterruptedRunError
 
 
@@ -37,7 +37,7 @@ def finish(summary: dict[str, Any], directory: Path, as_json: bool, quiet: bool)
 
 
 def _report(summary: dict[str, Any], directory: Path) -> str:
-    from nas_surgery.run_report import metric_name, task_name
+    from nas_surgery.reports.run import metric_name, task_name
 
     metric = metric_name(summary)
     lines = [
@@ -65,7 +65,7 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
 def _line(
     name: str, hidden: list[int], parameters: int, figures: dict[str, Any], metric: str
 ) -> str:
-    from nas_surgery.run_report import accuracies
+    from nas_surgery.reports.run import accuracies
 
     widths = "-".join(map(str, hidden)) or "no hidden layer"
     return f"{name:<9} {widths}, {parameters:,} parameters, {accuracies(figures, metric)}"

@@ -24,8 +24,8 @@ from nas_surgery.errors import DataError
 def command(model: Path, source: str, labels: Path | None, as_json: bool) -> None:
     """Measure the network of MODEL (a file or a run directory): on the test part of the data, or on all
     of them where they have none."""
-    from nas_surgery.evaluation import evaluation, labelled
-    from nas_surgery.files import load
+    from nas_surgery.formats.models import load
+    from nas_surgery.runs.evaluation import evaluation, labelled
 
     network, dataset = load(model), labelled(source, labels)
     try:

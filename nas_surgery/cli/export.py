@@ -29,7 +29,7 @@ from nas_surgery.errors import NasSurgeryError
 @as_json
 def command(model: Path, output: Path, parameters: int | None, force: bool, as_json: bool) -> None:
     """Write the network of MODEL (a file or a run directory) to another file."""
-    from nas_surgery.files import load, save
+    from nas_surgery.formats.models import load, save
 
     check_free(output, force)
     source = model if parameters is None else _pareto_file(model, parameters)
@@ -53,7 +53,7 @@ def _pareto_file(model: Path, parameters: int) -> Path:
 
 def _metadata(model: Path) -> dict[str, Any] | None:
     """What the ONNX file of a run, or the ONNX file itself, says beside the network."""
-    from nas_surgery.onnx_io import read_metadata
+    from nas_surgery.formats.onnx.export import read_metadata
 
     file = model / "winner.onnx" if isdir(model) else model
     return read_metadata(file) if file.suffix == ".onnx" and isfile(file) else None

@@ -16,11 +16,11 @@ def command(model: Path, as_json: bool) -> None:
     """Show what the weights of MODEL (a file or a run directory) say, and which surgeries are proposed and
     why; of a run how it ended and its front; of a run, or a directory of runs, how well damage was
     predicted."""
-    from nas_surgery.damage_table import candidates, damage_report, journals_of
-    from nas_surgery.files import load
-    from nas_surgery.inspection import account, inspection
-    from nas_surgery.plugins import default_registry
-    from nas_surgery.run_report import run_report, summary_of
+    from nas_surgery.formats.models import load
+    from nas_surgery.plugins.registry import default_registry
+    from nas_surgery.reports.damage import candidates, damage_report, journals_of
+    from nas_surgery.reports.inspection import account, inspection
+    from nas_surgery.reports.run import run_report, summary_of
 
     runs = journals_of(model) if isdir(model) else []
     blocks, value = [], dict[str, Any]()

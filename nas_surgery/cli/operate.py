@@ -46,8 +46,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Operate on the network of MODEL (a file or a run directory) by hand."""
-    from nas_surgery.files import load, save
-    from nas_surgery.manual import operate_on
+    from nas_surgery.formats.models import load, save
+    from nas_surgery.runs.manual import operate_on
 
     check_free(output, force)
     network, steps = operate_on(load(model), operations, source, seed)

@@ -10,7 +10,7 @@ import click
 
 from nas_surgery.errors import NasSurgeryError
 from nas_surgery.network import Network
-from nas_surgery.printing import say
+from nas_surgery.reports.printing import say
 from nas_surgery.search.journal import plain
 
 PATH = click.Path(path_type=Path)

@@ -5,14 +5,14 @@ from typing import Any
 import click
 
 from nas_surgery.cli.output import as_json, show
-from nas_surgery.plugins import PluginInfo
+from nas_surgery.plugins.registry import PluginInfo
 
 
 @click.command("plugins")
 @as_json
 def command(as_json: bool) -> None:
     """List what is installed, its version and origin, and what failed to load and why."""
-    from nas_surgery.plugins import default_registry
+    from nas_surgery.plugins.registry import default_registry
 
     found = default_registry().plugins
     text = "\n".join(line for info in found for line in _lines(info))

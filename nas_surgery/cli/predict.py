@@ -27,7 +27,7 @@ def command(
 ) -> None:
     """Print what the network of MODEL (a file or a run directory) says of each sample: its class, or its
     values."""
-    from nas_surgery.files import load, write_atomically
+    from nas_surgery.formats.models import load, write_atomically
 
     if output is not None:
         _check_output(output, force)
@@ -46,8 +46,8 @@ def _check_output(output: Path, force: bool) -> None:
 
 
 def _predicted(network: Network, model: Path, data: Path, shares: bool) -> Array:
+    from nas_surgery.data.samples_file import read_samples
     from nas_surgery.network.prediction import predictions, probabilities
-    from nas_surgery.samples_file import read_samples
 
     if shares and network.classes is None:
         raise NasSurgeryError(f"{model}: its outputs are values; only classes have probabilities")

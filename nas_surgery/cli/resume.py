@@ -19,8 +19,8 @@ from nas_surgery.cli.output import PATH, as_json, quietly
 @quietly
 def command(directory: Path, allow_changes: bool, as_json: bool, quiet: bool) -> None:
     """Go on with the run in DIRECTORY; what it recorded is not trained again."""
-    from nas_surgery.progress import following
-    from nas_surgery.runner import resume
+    from nas_surgery.reports.progress import following
+    from nas_surgery.runs.runner import resume
 
     with stoppable(), following(quiet) as observers:
         result = resume(directory, allow_changes=allow_changes, observers=observers)

@@ -41,8 +41,8 @@ def command(
     quiet: bool,
 ) -> None:
     """Search for a better network as SPEC says, and keep it in a run directory."""
-    from nas_surgery.progress import following
-    from nas_surgery.runner import run
+    from nas_surgery.reports.progress import following
+    from nas_surgery.runs.runner import run
 
     options = _options(settings)
     given = {"training.backend": backend, "training.device": device, "seed": seed}
@@ -66,7 +66,7 @@ Options = dict[str, tuple[str, Any]]  # by key: the option as it was written, an
 
 
 def _options(settings: tuple[str, ...]) -> Options:
-    from nas_surgery.spec import parse_override
+    from nas_surgery.runs.spec import parse_override
 
     parsed = ((text, *parse_override(text)) for text in settings)
     return {key: (f"--set {text}", value) for text, key, value in parsed}
@@ -75,7 +75,7 @@ def _options(settings: tuple[str, ...]) -> Options:
 @contextmanager
 def _blaming(options: Mapping[str, tuple[str, Any]]) -> Iterator[None]:
     """Errors of an override name the option that it came by."""
-    from nas_surgery.overrides import place_of
+    from nas_surgery.runs.overrides import place_of
 
     try:
         yield
@@ -94,7 +94,7 @@ def _directory(out: Path | None, spec: Path) -> Iterator[Path]:
     if out is not None:
         yield out
         return
-    from nas_surgery.rundir import claim
+    from nas_surgery.runs.directory import claim
 
     made = [folder for folder in (Path("runs"),) if not exists(folder)]
     directory = claim(Path("runs"), spec.stem)

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nas_surgery.analysis import Analysis
+from nas_surgery.analysis.spectra import Analysis
 from nas_surgery.errors import OperationError
 from nas_surgery.network import (
     Array,

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import attrs
 
-from nas_surgery.analysis import Analysis
+from nas_surgery.analysis.spectra import Analysis
 from nas_surgery.network import Network, expect_network
 from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import Surgery, proved

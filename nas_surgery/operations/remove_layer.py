@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import attrs
 
-from nas_surgery.analysis import Analysis, LayerAnalysis
+from nas_surgery.analysis.spectra import Analysis, LayerAnalysis
 from nas_surgery.network import Network, linear_layer
 from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import Surgery, fit_into_reader, merge_into_reader

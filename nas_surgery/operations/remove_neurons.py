@@ -9,7 +9,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from nas_surgery.analysis import Analysis
+from nas_surgery.analysis.spectra import Analysis
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Group, Network, linear_layer
 from nas_surgery.operations.base import Context, Operation, Proposal, width_parameters

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 
-from nas_surgery.search.jobs import Job, Outcome, Round
 from nas_surgery.search.journal import plain
-from nas_surgery.search.strategy import Search
+from nas_surgery.strategies.jobs import Job, Outcome, Round
+from nas_surgery.strategies.strategy import Search
 
 
 class GivenUpError(Exception):

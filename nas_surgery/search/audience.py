@@ -7,8 +7,8 @@ from typing import Any
 
 from nas_surgery.errors import StopRun
 from nas_surgery.network.text import one_line
-from nas_surgery.plugins import Registry
-from nas_surgery.search.events import Event
+from nas_surgery.plugins.events import Event
+from nas_surgery.plugins.registry import Registry
 from nas_surgery.search.interrupts import InterruptedRunError
 
 Observer = Callable[[Event], Any]

@@ -6,10 +6,10 @@ from typing import Any
 import attrs
 import numpy as np
 
-from nas_surgery.backends import Backend
 from nas_surgery.network import Array, Network
-from nas_surgery.search.jobs import Cost
-from nas_surgery.training import Samples, apply_prefix, evaluate
+from nas_surgery.strategies.jobs import Cost
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import Samples, apply_prefix, evaluate
 
 SAMPLES = 512
 

@@ -14,7 +14,8 @@ import attrs
 from nas_surgery.errors import RunError, SearchFailedError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
-from nas_surgery.preparation import Preparation
+from nas_surgery.plugins.events import Event
+from nas_surgery.runs.preparation import Preparation
 from nas_surgery.search.asking import GivenUpError, ask
 from nas_surgery.search.audience import Audience
 from nas_surgery.search.endings import (
@@ -26,15 +27,14 @@ from nas_surgery.search.endings import (
     lineage_of,
     reason_of,
 )
-from nas_surgery.search.events import Event
 from nas_surgery.search.executors import Executor
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
-from nas_surgery.search.jobs import Cost, Job, Outcome, Round
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
-from nas_surgery.search.strategy import Search
-from nas_surgery.training import TrainState
+from nas_surgery.strategies.jobs import Cost, Job, Outcome, Round
+from nas_surgery.strategies.strategy import Search
+from nas_surgery.training.plans import TrainState
 
 
 class Driver:

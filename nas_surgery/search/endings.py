@@ -8,9 +8,9 @@ import attrs
 from nas_surgery.errors import SearchFailedError
 from nas_surgery.network import Network
 from nas_surgery.operations import Identity
-from nas_surgery.recommender import Limits
-from nas_surgery.search.jobs import Cost, Job, Outcome, Round
 from nas_surgery.search.workbench import DIVERGED
+from nas_surgery.strategies.jobs import Cost, Job, Outcome, Round
+from nas_surgery.strategies.recommender import Limits
 
 
 @attrs.frozen(eq=False)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from nas_surgery.failpoints import failpoint
-from nas_surgery.search.jobs import Job, Outcome
 from nas_surgery.search.workbench import Workbench
-from nas_surgery.training import TrainState
+from nas_surgery.strategies.jobs import Job, Outcome
+from nas_surgery.training.plans import TrainState
 
 States = Mapping[int | None, TrainState | None]
 

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from nas_surgery.result import Result
+    from nas_surgery.runs.result import Result
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

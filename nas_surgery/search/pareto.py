@@ -2,7 +2,7 @@
 
 import attrs
 
-from nas_surgery.search.jobs import Outcome
+from nas_surgery.strategies.jobs import Outcome
 
 
 @attrs.frozen(eq=False)

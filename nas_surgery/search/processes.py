@@ -14,17 +14,17 @@ import attrs
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from threadpoolctl import threadpool_limits
 
-from nas_surgery.backends import Backend
 from nas_surgery.errors import RunError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
-from nas_surgery.plugins import default_registry, load_registry
+from nas_surgery.plugins.registry import default_registry, load_registry
 from nas_surgery.search.executors import States
 from nas_surgery.search.interrupts import interrupts_ignored
-from nas_surgery.search.jobs import Cost, Failure, Job, Operations, Outcome
 from nas_surgery.search.states import state_from_bytes, state_to_bytes
 from nas_surgery.search.workbench import Workbench
-from nas_surgery.training import Recipe, Samples, TrainState
+from nas_surgery.strategies.jobs import Cost, Failure, Job, Operations, Outcome
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import Recipe, Samples, TrainState
 
 ATTEMPTS = 2
 FORKED = "forkserver" in get_all_start_methods()

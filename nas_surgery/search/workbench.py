@@ -9,17 +9,17 @@ from typing import Any
 import attrs
 import numpy as np
 
-from nas_surgery.backends import Backend
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Network, is_finite
 from nas_surgery.operations import Context, Operation
-from nas_surgery.recommender import Limits, Recommender
 from nas_surgery.search.damage import Damage, DamageMeter, combined
-from nas_surgery.search.jobs import Cost, Failure, Job, Operations, Outcome
 from nas_surgery.search.states import digest, state_to_bytes
-from nas_surgery.search.topology import describe_topology, skeleton
+from nas_surgery.strategies.jobs import Cost, Failure, Job, Operations, Outcome
+from nas_surgery.strategies.recommender import Limits, Recommender
+from nas_surgery.strategies.topology import describe_topology, skeleton
 from nas_surgery.surgery import Surgery, carry_slots, origins
-from nas_surgery.training import (
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import (
     Evaluation,
     Recipe,
     Samples,

@@ -1,4 +1,4 @@
-"""What a backend must prove: everything that `nas_surgery.backends.Backend` promises."""
+"""What a backend must prove: everything that `nas_surgery.training.backend.Backend` promises."""
 
 from nas_surgery.testing.backend.dropout import Dropouts
 from nas_surgery.testing.backend.faults import Faults

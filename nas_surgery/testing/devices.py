@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from nas_surgery.backends import Backend
 from nas_surgery.errors import BackendError
+from nas_surgery.training.backend import Backend
 
 Suite = TypeVar("Suite", bound=type)
 

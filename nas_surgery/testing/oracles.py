@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nas_surgery.network import Array, Network
-from nas_surgery.numpy_backend import NumpyBackend
-from nas_surgery.training import Samples, TrainingPlan, TrainState, evaluate
+from nas_surgery.numpy_backend.backend import NumpyBackend
+from nas_surgery.training.plans import Samples, TrainingPlan, TrainState, evaluate
 
 
 def scaled_error(actual: ArrayLike, reference: ArrayLike) -> float:

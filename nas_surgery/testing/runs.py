@@ -23,7 +23,13 @@ import attrs
 from nas_surgery import failpoints
 
 RESULTS = ("journal.jsonl", "winner.onnx", "winner.safetensors")
-PRELOADED = ["nas_surgery.runner", "nas_surgery.cli", "sklearn.datasets", "onnx", "onnxruntime"]
+PRELOADED = [
+    "nas_surgery.runs.runner",
+    "nas_surgery.cli",
+    "sklearn.datasets",
+    "onnx",
+    "onnxruntime",
+]
 WRITES = ("file.open", "journal.append", "event.append")  # the points before something is written
 ALMOST_NOTHING = 10
 

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from nas_surgery import Context, Network, Operation, Proposal, Surgery
-from nas_surgery.analysis import Analysis
+from nas_surgery.analysis.spectra import Analysis
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Group
 from nas_surgery.operations.base import width_parameters

@@ -14,8 +14,8 @@ from uuid import uuid4
 import pytest
 
 import nas_surgery as ns
-from nas_surgery.search.jobs import Job
 from nas_surgery.search.processes import ProcessExecutor
+from nas_surgery.strategies.jobs import Job
 from nas_surgery.testing.runs import CommandProcess, finish, same_results, sets, wait_until
 
 POOL = ["--set", "run.executor=processes", "--set", "run.workers=2"]

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from nas_surgery import Network, Spec
-from nas_surgery.data import SOURCES, Dataset, load_dataset
+from nas_surgery.data.dataset import SOURCES, Dataset, load_dataset
 from nas_surgery.errors import NasSurgeryError
-from nas_surgery.files import load
+from nas_surgery.formats.models import load
 
 HEADROOM = 256 * 2**20  # of address space, beside what is imported
 NOBODY = 65534

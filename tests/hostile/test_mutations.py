@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_surgery import load
-from nas_surgery.data import read_npz
+from nas_surgery.data.dataset import read_npz
 from nas_surgery.errors import DataFileError, ModelFileError, SpecError, SpecFileError
+from nas_surgery.formats.onnx.export import export_onnx
+from nas_surgery.formats.safetensors import to_bytes
+from nas_surgery.formats.toml import MAX_DEPTH, parse_toml
 from nas_surgery.network import Normalize
-from nas_surgery.network.storage import to_bytes
-from nas_surgery.onnx_io import export_onnx
-from nas_surgery.spec import Spec
+from nas_surgery.runs.spec import Spec
 from nas_surgery.testing.builders import Unbiased, build
-from nas_surgery.toml_reading import MAX_DEPTH, parse_toml
 
 NETWORK = build(3, Normalize(np.zeros(3), np.ones(3)), 4, "relu", Unbiased(2), dtype=np.float32)
 X, Y = np.arange(60.0).reshape(20, 3), np.arange(20) % 2

@@ -8,8 +8,8 @@ import pytest
 
 import nas_surgery as ns
 from nas_surgery.errors import SpecError
-from nas_surgery.event_log import EventLog
-from nas_surgery.search.events import Event
+from nas_surgery.plugins.events import Event
+from nas_surgery.runs.event_log import EventLog
 from nas_surgery.search.journal import Journal
 
 ODD = os.fsdecode(b"caf\xe9")

@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from nas_surgery.formats.onnx.export import export_onnx
+from nas_surgery.formats.safetensors import METADATA_KEY, described
 from nas_surgery.network import Dense, Flatten, Network, Normalize
-from nas_surgery.network.storage import METADATA_KEY, described
-from nas_surgery.onnx_io import export_onnx
 from nas_surgery.testing.builders import Unbiased, build
 
 NETWORK = build(3, 4, "relu", Unbiased(2), dtype=np.float32)

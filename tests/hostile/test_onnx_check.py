@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 import pytest
 
-from nas_surgery import onnx_check
 from nas_surgery.errors import ModelFileError
+from nas_surgery.formats.onnx import check as onnx_check
+from nas_surgery.formats.onnx.export import export_onnx
+from nas_surgery.formats.onnx.reading import check_foreign
 from nas_surgery.network import ACTIVATIONS, Flatten, Normalize
-from nas_surgery.onnx_io import export_onnx
-from nas_surgery.onnx_reading import check_foreign
 from nas_surgery.testing.builders import Unbiased, build
 
 GOOD = export_onnx(build(3, 4, "relu", 2))

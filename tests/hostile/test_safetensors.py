@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 from safetensors.numpy import save
 
+from nas_surgery.formats.safetensors import described, named_arrays, to_bytes
 from nas_surgery.network import Dense, Network, Normalize
-from nas_surgery.network.storage import described, named_arrays, to_bytes
 from nas_surgery.testing.builders import Unbiased, build
 
 NETWORK = build(3, 4, "relu", Unbiased(2), dtype=np.float32)

@@ -6,9 +6,9 @@ import pytest
 
 import nas_surgery as ns
 from nas_surgery.errors import DataError, ModelFileError, NetworkError
+from nas_surgery.formats.safetensors import described, from_description, named_arrays
 from nas_surgery.network import prediction
 from nas_surgery.network.prediction import probabilities
-from nas_surgery.network.storage import described, from_description, named_arrays
 
 X = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
 PLACE = np.arange(200).reshape(50, 4) == 9

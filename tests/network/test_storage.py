@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
+from nas_surgery.formats.safetensors import load_safetensors, named_arrays, structure, to_bytes
 from nas_surgery.network import Dense, ModelFileError, Network
-from nas_surgery.network.storage import load_safetensors, named_arrays, structure, to_bytes
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import networks
 

@@ -6,12 +6,12 @@ from scipy import linalg
 from sklearn.datasets import load_digits
 
 from nas_surgery.network import ACTIVATIONS, Dense, Flatten, Network
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import Context, RemoveLayer, RemoveNeurons, TruncatedSVD
 from nas_surgery.surgery import Exactness
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import inputs, networks, seeds
-from nas_surgery.training import SGD, Recipe, Samples, TrainState
+from nas_surgery.training.plans import SGD, Recipe, Samples, TrainState
 
 GENERATOR = np.random.default_rng(0)
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from nas_surgery.network import ACTIVATIONS, Network
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import AddNeurons, Context
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.networks import inputs
-from nas_surgery.training import SGD, Recipe, TrainState
+from nas_surgery.training.plans import SGD, Recipe, TrainState
 
 COUNTS = [1, 3, 5, 12]  # fewer than the 5 units, all of them, and more than twice as many
 

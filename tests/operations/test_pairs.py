@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_surgery.network import ACTIVATIONS, Flatten, Layer
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import AddLayer, AddNeurons, Context
 from nas_surgery.testing.builders import Unbiased, build, labelled
 from nas_surgery.testing.networks import inputs, networks, seeds
 from nas_surgery.testing.oracles import numerical_gradient
-from nas_surgery.training import SGD, Recipe, TrainState
+from nas_surgery.training.plans import SGD, Recipe, TrainState
 
 NEW = ("pairs", "gradient", "zero")
 

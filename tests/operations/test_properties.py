@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_surgery.analysis import analyse
+from nas_surgery.analysis.spectra import analyse
 from nas_surgery.errors import OperationError
 from nas_surgery.network import ACTIVATIONS, check_finite
 from nas_surgery.operations import OPERATIONS, Context

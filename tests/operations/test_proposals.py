@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas_surgery.analysis import analyse
+from nas_surgery.analysis.spectra import analyse
 from nas_surgery.network import Activation, Dense, Network
 from nas_surgery.operations import (
     AddLayer,

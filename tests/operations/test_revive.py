@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_surgery.network import ACTIVATIONS, Dense
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import Context, Revive
 from nas_surgery.surgery import Exactness
 from nas_surgery.testing.builders import Unbiased, build, labelled
 from nas_surgery.testing.networks import seeds
-from nas_surgery.training import SGD, Recipe, TrainState
+from nas_surgery.training.plans import SGD, Recipe, TrainState
 
 
 def probe(network, count=100, seed=0):

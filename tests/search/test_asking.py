@@ -3,7 +3,7 @@
 import pytest
 
 from nas_surgery.search.asking import GivenUpError, ask
-from nas_surgery.search.jobs import Failure, Job, Outcome, Round
+from nas_surgery.strategies.jobs import Failure, Job, Outcome, Round
 from nas_surgery.testing.builders import build
 
 KNOWN = {0: Outcome(0, topology=build(3, 4)), 1: Outcome(1, failure=Failure("no"))}

@@ -3,9 +3,9 @@
 import pytest
 
 from nas_surgery.errors import StopRun
-from nas_surgery.plugins import load_registry
+from nas_surgery.plugins.events import Event
+from nas_surgery.plugins.registry import load_registry
 from nas_surgery.search.audience import Audience
-from nas_surgery.search.events import Event
 
 EVENT = Event("decision", 0.0)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nas_surgery.network import Normalize
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import (
     OPERATIONS,
     AddNeurons,
@@ -14,10 +14,10 @@ from nas_surgery.operations import (
     Revive,
 )
 from nas_surgery.search.damage import SAMPLES, DamageMeter, combined, relative_change
-from nas_surgery.search.jobs import Job, Outcome
 from nas_surgery.search.workbench import Workbench
+from nas_surgery.strategies.jobs import Job, Outcome
 from nas_surgery.testing.builders import build, labelled
-from nas_surgery.training import SGD, Adam, Recipe, evaluate
+from nas_surgery.training.plans import SGD, Adam, Recipe, evaluate
 
 NETWORK = build(4, 8, "relu", 6, "tanh", 3)  # no unit of it is silent
 TRAIN, VALIDATION = labelled(NETWORK, 40, seed=1), labelled(NETWORK, 10, seed=2)

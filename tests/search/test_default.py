@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nas_surgery.analysis.scores import paper_score
 from nas_surgery.network import keyed_generator
 from nas_surgery.operations import OPERATIONS
-from nas_surgery.recommender import Limits
-from nas_surgery.scores import paper_score
-from nas_surgery.search import Cost, DefaultStrategy, Failure, Outcome, Setting
+from nas_surgery.strategies import Cost, DefaultStrategy, Failure, Outcome, Setting
+from nas_surgery.strategies.recommender import Limits
 from nas_surgery.surgery import origins
 from nas_surgery.testing.builders import build
-from nas_surgery.training import Recipe
+from nas_surgery.training.plans import Recipe
 
 BATCH = 16
 NETWORK = build(20, 12, "relu", 8, "relu", 4)

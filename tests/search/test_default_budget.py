@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_surgery.search.budget import Budget
-from nas_surgery.training import Recipe
+from nas_surgery.strategies.default.budget import Budget
+from nas_surgery.training.plans import Recipe
 
 cases = given(
     samples=st.integers(1, 400),

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_surgery.operations import OPERATIONS
-from nas_surgery.recommender import Limits
-from nas_surgery.search.moves import Moves
-from nas_surgery.search.sizes import resized, within
+from nas_surgery.strategies.default.moves import Moves
+from nas_surgery.strategies.default.sizes import resized, within
+from nas_surgery.strategies.recommender import Limits
 from nas_surgery.testing.builders import build
 
 NETWORKS = [

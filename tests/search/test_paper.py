@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nas_surgery.analysis.scores import paper_score
 from nas_surgery.network import Dense, keyed_generator
 from nas_surgery.operations import OPERATIONS, Operation, Proposal
-from nas_surgery.recommender import Limits, Recommender
-from nas_surgery.scores import paper_score
-from nas_surgery.search import Failure, Outcome, PaperStrategy, Setting
+from nas_surgery.strategies import Failure, Outcome, PaperStrategy, Setting
+from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.surgery import Surgery, origins, proved
 from nas_surgery.testing.builders import build
 

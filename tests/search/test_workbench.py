@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 
 from nas_surgery.network import Dense, Flatten
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import OPERATIONS, AddNeurons, Context, Identity, Operation, RemoveLayer
-from nas_surgery.recommender import Limits, Recommender
-from nas_surgery.search.jobs import Cost, Job
 from nas_surgery.search.workbench import PROBE_SAMPLES, Workbench
+from nas_surgery.strategies.jobs import Cost, Job
+from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.surgery import Carry, Promise, Surgery, proved
 from nas_surgery.testing.builders import build, labelled
-from nas_surgery.training import (
+from nas_surgery.training.plans import (
     SGD,
     Adam,
     AdamW,

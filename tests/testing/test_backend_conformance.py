@@ -8,12 +8,12 @@ import attrs
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.network import Activation, Dense, Dropout, Network
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.testing import BackendConformance
 from nas_surgery.testing.backend import dropout
-from nas_surgery.training import Adam, AdamW, RMSprop, Slots, batches
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import Adam, AdamW, RMSprop, Slots, batches
 
 
 class Suite(BackendConformance):
@@ -265,7 +265,7 @@ def test_the_wrapper_alone_is_no_fault(backend):
 
 SUITES = """
 import pytest
-from nas_surgery.numpy_backend import NumpyBackend
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.testing import BackendConformance, on_device
 
 class TwoDevices(NumpyBackend):

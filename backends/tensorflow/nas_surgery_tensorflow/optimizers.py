@@ -1,4 +1,4 @@
-"""The optimizers as pure functions on lists of tensors; the formulas stand in `nas_surgery.training`."""
+"""The optimizers as pure functions on lists of tensors; the formulas stand in `nas_surgery.training.plans`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas_surgery.network import Array
-from nas_surgery.training import SGD, Adam, AdamW, Optimizer, RMSprop
+from nas_surgery.training.plans import SGD, Adam, AdamW, Optimizer, RMSprop
 
 Tensors = Sequence[tf.Tensor]
 Slots = Mapping[str, Tensors]

@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 
 from nas_surgery.network import Array, Dropout, Network, keyed_generator
-from nas_surgery.training import TrainingPlan
+from nas_surgery.training.plans import TrainingPlan
 
 HELD = 2**24
 """Most samples, or values of dropout masks, that a stretch holds."""

@@ -7,9 +7,9 @@ import attrs
 import numpy as np
 import tensorflow as tf
 
-from nas_surgery.backends import Backend, raw_samples
 from nas_surgery.network import Array, Network, Shape
-from nas_surgery.training import Samples, Slots, TrainingPlan, TrainState, slot_names
+from nas_surgery.training.backend import Backend, raw_samples
+from nas_surgery.training.plans import Samples, Slots, TrainingPlan, TrainState, slot_names
 from nas_surgery_tensorflow.data import PlacedSamples
 from nas_surgery_tensorflow.devices import named_device, on, present_devices
 from nas_surgery_tensorflow.layers import describe, forward

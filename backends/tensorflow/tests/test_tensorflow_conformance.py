@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.network import Array
 from nas_surgery.testing import BackendConformance, on_device
+from nas_surgery.training.backend import Backend
 from nas_surgery_tensorflow import load
 
 

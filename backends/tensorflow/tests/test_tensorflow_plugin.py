@@ -18,7 +18,7 @@ from nas_surgery_tensorflow import load
 backend = load()
 import numpy as np
 from nas_surgery import Network, Samples, TrainState
-from nas_surgery.training import Recipe
+from nas_surgery.training.plans import Recipe
 samples = Samples(np.ones((4, 3), np.float32), np.zeros(4, int))
 backend.train(TrainState(Network.dense(3, (4,), 2)), samples, Recipe().plan(4, 0, 1))
 import tensorflow as tf

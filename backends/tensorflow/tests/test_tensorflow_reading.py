@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.errors import BackendError
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close
+from nas_surgery.training.backend import Backend
 from nas_surgery_tensorflow import load
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nas_surgery.network import Dropout
 from nas_surgery.testing.builders import build
-from nas_surgery.training import Recipe, TrainingPlan, batches
+from nas_surgery.training.plans import Recipe, TrainingPlan, batches
 from nas_surgery_tensorflow.stretches import batch_rows, capacity, stretches
 
 counts = st.integers(1, 40)

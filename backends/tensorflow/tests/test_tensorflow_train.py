@@ -16,7 +16,7 @@ from nas_surgery.testing.backend.optimizers import OPTIMIZERS
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.networks import networks
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
-from nas_surgery.training import (
+from nas_surgery.training.plans import (
     LOSSES,
     SGD,
     Adam,

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Activation, Dense, Dropout, Flatten, Network, Normalize
 from nas_surgery.testing.builders import build, exact_in_float32, labelled
 from nas_surgery.testing.oracles import assert_close
-from nas_surgery.training import SGD, Recipe, Samples, TrainState
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import SGD, Recipe, Samples, TrainState
 from nas_surgery_tensorflow import load
 
 NORMALIZE = Normalize(*map(exact_in_float32, (np.full((2, 1), 0.3), np.array([[0.1], [7.7]]))))

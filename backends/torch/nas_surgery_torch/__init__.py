@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from nas_surgery.backends import Backend
 from nas_surgery.errors import BackendError
+from nas_surgery.training.backend import Backend
 
 
 def nas_surgery_backends() -> dict[str, Callable[[], Backend]]:

@@ -1,6 +1,6 @@
 """The optimizers as calls on flat vectors; torch's fused kernels where there are some.
 
-The formulas stand in `nas_surgery.training`, the kernels are those of `torch.optim` with
+The formulas stand in `nas_surgery.training.plans`, the kernels are those of `torch.optim` with
 `fused=True`. The learning rate and the count of updates are tensors, so that the calls never change.
 """
 
@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from nas_surgery.training import SGD, Adam, AdamW, Optimizer, RMSprop
+from nas_surgery.training.plans import SGD, Adam, AdamW, Optimizer, RMSprop
 from nas_surgery_torch.layers import Call
 
 Vectors = Mapping[str, torch.Tensor]

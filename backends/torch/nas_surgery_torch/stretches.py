@@ -6,7 +6,7 @@ import attrs
 import torch
 
 from nas_surgery.network import Array
-from nas_surgery.training import TrainingPlan
+from nas_surgery.training.plans import TrainingPlan
 
 
 @attrs.frozen(eq=False)

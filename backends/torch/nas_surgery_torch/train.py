@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from nas_surgery.backends import Backend, raw_samples
 from nas_surgery.network import Array, Network, Shape
-from nas_surgery.training import SGD, Samples, Slots, TrainingPlan, TrainState, slot_names
+from nas_surgery.training.backend import Backend, raw_samples
+from nas_surgery.training.plans import SGD, Samples, Slots, TrainingPlan, TrainState, slot_names
 from nas_surgery_torch import cuda_graph, translate
 from nas_surgery_torch.cuda_graph import GraphedStep
 from nas_surgery_torch.data import PlacedSamples, moved

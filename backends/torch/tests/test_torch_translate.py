@@ -12,7 +12,7 @@ from nas_surgery.errors import BackendError, NetworkError
 from nas_surgery.network import ACTIVATIONS
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters
-from nas_surgery.training import SGD, AdamW, Recipe, TrainState, batches
+from nas_surgery.training.plans import SGD, AdamW, Recipe, TrainState, batches
 from nas_surgery_torch.train import TorchBackend
 
 BACKEND = TorchBackend()

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend, raw_samples
 from nas_surgery.network import Array, Network, Shape
-from nas_surgery.training import Samples, TrainingPlan, TrainState
+from nas_surgery.training.backend import Backend, raw_samples
+from nas_surgery.training.plans import Samples, TrainingPlan, TrainState
 
 
 class BackendSuite:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.network import Array, Dense, Dropout, Network
 from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters
-from nas_surgery.training import SGD, Recipe, Samples, TrainingPlan, TrainState
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import SGD, Recipe, Samples, TrainingPlan, TrainState
 
 UNITS, ROWS = 400, 6
 

@@ -6,12 +6,12 @@ import attrs
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Array, Layer, Shape
 from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.builders import build, labelled
-from nas_surgery.training import SGD, Recipe, Samples
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import SGD, Recipe, Samples
 
 
 @attrs.frozen

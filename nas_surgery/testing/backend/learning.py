@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.network import ACTIVATIONS, Network
 from nas_surgery.testing.backend.base import BackendSuite, state_bits, whole_batch
 from nas_surgery.testing.backend.native import NETWORKS
@@ -15,7 +14,8 @@ from nas_surgery.testing.oracles import (
     numerical_gradient,
     train_reference,
 )
-from nas_surgery.training import (
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import (
     LOSSES,
     SGD,
     Recipe,

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.errors import BackendError
 from nas_surgery.network import ACTIVATIONS, Dropout, Flatten, Network, Normalize, keyed_generator
 from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.builders import Unbiased, build, labelled
 from nas_surgery.testing.oracles import assert_close
+from nas_surgery.training.backend import Backend
 
 NORMALIZE = Normalize(np.array([0.5, -1.0, 0.25]), np.array([2.0, 0.5, 4.0]))
 

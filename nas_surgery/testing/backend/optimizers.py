@@ -2,12 +2,12 @@
 
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.network import Network
 from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.builders import Unbiased, build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
-from nas_surgery.training import (
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import (
     SGD,
     Adam,
     AdamW,
@@ -51,7 +51,7 @@ def small_network() -> Network:
 
 
 class Optimizers(BackendSuite):
-    """Hyperparameters mean what `nas_surgery.training` says they mean."""
+    """Hyperparameters mean what `nas_surgery.training.plans` says they mean."""
 
     @pytest.mark.parametrize("name", OPTIMIZERS)
     def test_five_steps_agree_with_the_reference(

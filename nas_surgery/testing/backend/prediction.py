@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from nas_surgery.backends import Backend
 from nas_surgery.network import ACTIVATIONS, Flatten
 from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.backend.native import NETWORKS
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close
-from nas_surgery.training import Samples, apply_prefix
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import Samples, apply_prefix
 
 
 class Prediction(BackendSuite):

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_surgery.analysis import analyse
-from nas_surgery.backends import Backend
+from nas_surgery.analysis.spectra import analyse
 from nas_surgery.network import Dense, Dropout, Network
 from nas_surgery.operations import OPERATIONS, Context, Operation
 from nas_surgery.surgery import Surgery
@@ -14,7 +13,8 @@ from nas_surgery.testing.backend.base import BackendSuite, state_bits
 from nas_surgery.testing.backend.optimizers import OPTIMIZERS, SCHEDULES
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
-from nas_surgery.training import SGD, Recipe, Samples, TrainState
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import SGD, Recipe, Samples, TrainState
 
 SAMPLES, STEPS = 22, 8  # in batches of 4: six steps an epoch, the last of two samples
 

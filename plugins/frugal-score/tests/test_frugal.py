@@ -2,7 +2,7 @@ import pytest
 from nas_surgery_frugal import PRICE, frugal
 
 import nas_surgery as ns
-from nas_surgery.plugins import default_registry
+from nas_surgery.plugins.registry import default_registry
 
 
 def test_a_doubling_must_earn_the_price():

@@ -3,7 +3,7 @@ import pytest
 
 import nas_surgery as ns
 from nas_surgery.errors import OperationError
-from nas_surgery.plugins import default_registry
+from nas_surgery.plugins.registry import default_registry
 from nas_surgery.surgery import Exactness
 
 PROBE = np.random.default_rng(0).uniform(size=(50, 3, 4))

@@ -1,0 +1,1 @@
+"""Bytes of unknown origin: how files are read, refused and written."""

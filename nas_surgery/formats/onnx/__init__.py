@@ -1,0 +1,1 @@
+"""ONNX: export, its check under onnxruntime, and reading back what was exported."""

@@ -1,0 +1,1 @@
+"""The reference backend: forward and backward passes in NumPy."""

@@ -1,0 +1,1 @@
+"""Hooks, what provides them, and how a plugin is tried before a run."""

@@ -1,0 +1,218 @@
+"""Finding plugins: built-ins, installed distributions, single files. One that fails takes down no other."""
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+import pluggy
+
+import nas_surgery.plugins.hookspecs as hookspecs
+from nas_surgery.errors import ModelFileError, PluginError, StopRun
+from nas_surgery.formats.regular_file import read_regular
+from nas_surgery.plugins.rules import KINDS, check_spelling, check_things
+
+BUILTIN = "nas_surgery.builtin"
+MAX_FILE_BYTES = 10_000_000
+
+
+@attrs.frozen
+class PluginInfo:
+    """One plugin: its name, version and origin, what it provides by kind, or why it failed."""
+
+    name: str
+    version: str
+    origin: str
+    provides: Mapping[str, tuple[str, ...]] = attrs.Factory(dict)
+    error: str | None = None
+
+
+class _Manager(pluggy.PluginManager):
+    """Takes every function with the hooks' prefix for a hook, so that a misspelt one is noticed."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        marked = super().parse_hookimpl_opts(plugin, name)
+        if marked is None and name.startswith(f"{hookspecs.PROJECT}_"):
+            return {} if callable(getattr(plugin, name)) else None
+        return marked
+
+
+class Registry:
+    """What all loaded plugins provide, by kind and name."""
+
+    def __init__(self) -> None:
+        self._manager = _Manager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._things: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+        self._owners: dict[tuple[str, str], PluginInfo] = {}
+        self.plugins: list[PluginInfo] = []
+
+    def add(self, module: ModuleType, name: str, version: str, origin: str) -> PluginInfo:
+        """Register one plugin; PluginError says what is wrong with it, and nothing of it stays."""
+        if self._manager.has_plugin(name):
+            raise PluginError(f"plugin {name}: another one of this name is loaded already")
+        try:
+            self._manager.register(module, name)
+            self._check_hooks(name)
+            provided = self._collect(name)
+        except BaseException as error:
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise PluginError(f"plugin {name}: {_reason(error)}") from error
+        summary = {kind: tuple(things) for kind, things in provided.items() if things}
+        info = PluginInfo(name, version, origin, summary)
+        for kind, things in provided.items():
+            self._things[kind].update(things)
+            self._owners.update({(kind, thing): info for thing in things})
+        self.plugins.append(info)
+        return info
+
+    def get(self, kind: str, name: str) -> Any:
+        """The thing of that kind and name; PluginError names the nearest ones, or how to install it."""
+        things = self._things[kind]
+        if name in things:
+            return things[name]
+        raise PluginError(f"unknown {_singular(kind)} {name!r}; {self._advice(kind, name)}")
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        return tuple(self._things[kind])
+
+    def all(self, kind: str) -> dict[str, Any]:
+        return dict(self._things[kind])
+
+    def owner(self, kind: str, name: str) -> PluginInfo:
+        """The plugin that provides a thing."""
+        return self._owners[kind, name]
+
+    def origin_of_operation(self, name: str) -> str | None:
+        """Name and version of the plugin that provides an operation."""
+        info = self._owners.get(("operations", name))
+        return None if info is None else f"{info.name} {info.version}"
+
+    def notify(self, event: Any) -> tuple[list[str], bool]:
+        """Tell every plugin of an event; returns what went wrong, a line for each that failed, and
+        whether one asks for the run's end."""
+        failures, stop = [], False
+        for impl in self._manager.hook.nas_surgery_on_event.get_hookimpls():
+            try:
+                impl.function(*(event for _ in impl.argnames))
+            except StopRun:
+                stop = True
+            except (Exception, SystemExit) as error:
+                failures.append(f"plugin {impl.plugin_name}: {_reason(error)}")
+        return failures, stop
+
+    def _check_hooks(self, name: str) -> None:
+        plugin = self._manager.get_plugin(name)
+        hooks = [caller.name for caller in self._manager.get_hookcallers(plugin) or ()]
+        check_spelling(sorted(hooks), plugin)
+        self._manager.check_pending()
+
+    def _collect(self, name: str) -> dict[str, dict[str, Any]]:
+        provided: dict[str, dict[str, Any]] = {}
+        for kind in KINDS:
+            caller = getattr(self._manager.hook, f"nas_surgery_{kind}")
+            for impl in caller.get_hookimpls():
+                if impl.plugin_name == name:
+                    provided[kind] = self._unclaimed(kind, check_things(kind, impl.function()))
+        return provided
+
+    def _unclaimed(self, kind: str, things: dict[str, Any]) -> dict[str, Any]:
+        for name in things:
+            if name in self._things[kind]:
+                owner = self._owners[kind, name].name
+                raise PluginError(f"nas_surgery_{kind}: {name!r} is already provided by {owner}")
+        return things
+
+    def _advice(self, kind: str, name: str) -> str:
+        failed = [info for info in self.plugins if info.error]
+        known = list(self._things[kind])
+        near = difflib.get_close_matches(name, known, 1)
+        advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        if kind == "backends" and name in ("torch", "tensorflow"):
+            advice = (
+                f"install it with: pip install nas-surgery-{name}"
+                f" (in a checkout: pip install ./backends/{name})"
+            )
+        if failed:
+            advice += f" (failed to load: {'; '.join(str(info.error) for info in failed)})"
+        return advice
+
+
+def load_registry(files: Iterable[Path] = ()) -> Registry:
+    """Built-ins, every installed plugin (failures are recorded, not raised), and the named files
+    (failures are raised)."""
+    from nas_surgery.plugins import builtin
+
+    registry = Registry()
+    registry.add(builtin, BUILTIN, _core_version(), "built in")
+    for entry in sorted(metadata.entry_points(group=hookspecs.PROJECT), key=lambda e: e.name):
+        _add_entry_point(registry, entry)
+    for path in files:
+        _add_file(registry, path)
+    return registry
+
+
+@cache
+def default_registry() -> Registry:
+    """Built-ins and installed plugins, loaded once."""
+    return load_registry()
+
+
+def _add_entry_point(registry: Registry, entry: metadata.EntryPoint) -> None:
+    distribution = entry.dist
+    version = distribution.version if distribution else "?"
+    origin = distribution.metadata["Name"] if distribution else entry.value
+    try:
+        registry.add(entry.load(), entry.name, version, origin)
+    except PluginError as error:
+        registry.plugins.append(PluginInfo(entry.name, version, origin, error=str(error)))
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        registry.plugins.append(
+            PluginInfo(entry.name, version, origin, error=f"plugin {entry.name}: {_reason(error)}")
+        )
+
+
+def _add_file(registry: Registry, path: Path) -> None:
+    try:
+        content = read_regular(path, MAX_FILE_BYTES)
+    except ModelFileError as error:
+        raise PluginError(f"plugin {path}: {error}") from None
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    module = ModuleType(f"nas_surgery_plugin_{path.stem}_{digest}")
+    module.__file__ = str(path)
+    try:  # not by an import, which would leave bytecode beside the file, and might read an old one
+        exec(compile(content, str(path), "exec"), module.__dict__)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise PluginError(f"plugin {path}: {_reason(error)}") from error
+    registry.add(module, path.name, f"sha256:{digest}", str(path))
+
+
+def _core_version() -> str:
+    return metadata.version("nas-surgery")
+
+
+def _singular(kind: str) -> str:
+    return {"strategies": "strategy"}.get(kind, kind.removesuffix("s"))
+
+
+def _reason(error: BaseException) -> str:
+    """One line for any exception."""
+    text = str(error).strip()
+    if isinstance(error, pluggy.PluginValidationError):
+        text = text.rpartition("\n")[2]  # the rule; above it stands the source of the hook
+    line = text.partition("\n")[0]
+    return (
+        line if isinstance(error, PluginError) else f"{type(error).__name__}: {line}".rstrip(": ")
+    )

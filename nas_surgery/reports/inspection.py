@@ -1,0 +1,80 @@
+"""The text of `nas-surgery inspect`: spectra, removable neurons, and the ranked proposals with reasons."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nas_surgery.analysis.spectra import LayerAnalysis, analyse
+from nas_surgery.network import Array, Network
+from nas_surgery.operations import Operation
+from nas_surgery.strategies.recommender import Candidate, Limits, Recommender
+
+BARS = "▁▂▃▄▅▆▇█"
+SPARKLINE_WIDTH = 40
+
+
+def inspection(network: Network, operations: Mapping[str, type[Operation]]) -> str:
+    """Summary table, one line per hidden layer, and everything that the recommender would propose."""
+    layers = analyse(network).layers
+    candidates = Recommender(operations).candidates(0, network, Limits())
+    blocks = [
+        network.summary(),
+        "Hidden layers (singular values relative to the largest; removable neurons by eq. 13)",
+        "\n".join(_layer_line(layer) for layer in layers) or "  none",
+        "Proposals (first criterion: score; second: parameters, fewer first)",
+        "\n".join(_table(candidates, network.parameter_count)),
+    ]
+    return "\n\n".join(blocks)
+
+
+def account(network: Network, operations: Mapping[str, type[Operation]]) -> dict[str, Any]:
+    """The same as JSON values."""
+    candidates = Recommender(operations).candidates(0, network, Limits())
+    return {
+        "layers": [_layer_account(layer) for layer in analyse(network).layers],
+        "proposals": [candidate.to_json() for candidate in candidates],
+    }
+
+
+def _layer_account(layer: LayerAnalysis) -> dict[str, Any]:
+    return {
+        "address": layer.address,
+        "units": layer.units,
+        "removable": layer.removable,
+        "singular_values": layer.singular_values.tolist(),
+    }
+
+
+def sparkline(values: Array, width: int = SPARKLINE_WIDTH) -> str:
+    """Values from 0 to their largest as a row of bars, at most `width` of them."""
+    if len(values) > width:
+        values = np.array([part.mean() for part in np.array_split(values, width)])
+    top = float(values.max(initial=0.0)) or 1.0
+    return "".join(BARS[min(int(value / top * len(BARS)), len(BARS) - 1)] for value in values)
+
+
+def _layer_line(layer: LayerAnalysis) -> str:
+    values = layer.singular_values
+    return (
+        f"  layer {layer.address}  {layer.units} units, {layer.removable} removable"
+        f"  {sparkline(values)}  σ {values[0]:.3g} … {values[-1]:.3g}"
+    )
+
+
+def _table(candidates: Sequence[Candidate], now: int) -> list[str]:
+    rows = [("score", "parameters", "operation", "why")]
+    rows += [
+        (
+            f"{c.proposal.score:.3f}",
+            f"{c.parameters:,} ({(c.parameters - now) / now:+.1%})",
+            c.operation.describe(),
+            c.proposal.reason,
+        )
+        for c in candidates
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    return [
+        f"  {a.rjust(widths[0])}  {b.rjust(widths[1])}  {c.ljust(widths[2])}  {d}"
+        for a, b, c, d in rows
+    ]

@@ -1,0 +1,241 @@
+"""From a spec to everything that a run needs. Whatever can be wrong is found here, before a file is written."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from nas_surgery.training.backend import Backend
+from nas_surgery.data.dataset import Dataset, as_dataset, load_dataset
+from nas_surgery.errors import DataError, NasSurgeryError, PluginError, SpecError
+from nas_surgery.formats.models import load
+from nas_surgery.network import Network
+from nas_surgery.operations import Operation
+from nas_surgery.plugins.registry import BUILTIN, Registry, default_registry, load_registry
+from nas_surgery.strategies.recommender import Limits
+from nas_surgery.analysis.scores import Score, wanted
+from nas_surgery.strategies.jobs import Outcome
+from nas_surgery.strategies.strategy import Setting, Strategy
+from nas_surgery.runs.spec import SearchSpec, Spec
+from nas_surgery.data.splits import Splits, split
+from nas_surgery.formats.structuring import structure, unknown_key
+from nas_surgery.training.plans import Recipe
+from nas_surgery.plugins.trials import sound_operations, try_score
+from nas_surgery.data.units import output_layer
+
+ARRAYS = "arrays"  # the source of data that came from Python
+
+
+@attrs.frozen(eq=False)
+class Preparation:
+    """A run that is ready to start. refused: a line on each installed operation
+    that does not work and takes no part."""
+
+    spec: Spec
+    registry: Registry
+    splits: Splits
+    network: Network
+    backend: Backend
+    device: str
+    recipe: Recipe
+    strategy: Strategy
+    score: Score
+    operations: dict[str, type[Operation]]
+    refused: tuple[str, ...] = ()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.recipe.steps_per_epoch(len(self.splits.train))
+
+    def epochs_of(self, outcome: Outcome) -> float:
+        """How long a network and its ancestors were trained, in epochs."""
+        return outcome.step / self.steps_per_epoch
+
+    @property
+    def limits(self) -> Limits:
+        return limits_of(self.spec.search)
+
+    def setting(self, report: Callable[[str, BaseException], None]) -> Setting:
+        """What the strategy is told. report: told by name of a score that raised."""
+        search = self.spec.search
+        return Setting(
+            network=self.network,
+            seed=self.spec.seed,
+            max_epochs=search.max_epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            training_samples=len(self.splits.train),
+            operations=self.operations,
+            score=self.score,
+            score_name=search.score,
+            limits=self.limits,
+            target_accuracy=search.target_accuracy,
+            report=report,
+        )
+
+
+def limits_of(search: SearchSpec) -> Limits:
+    """What networks of the search have to keep to."""
+    return Limits(search.max_parameters, search.max_macs, search.exclude)
+
+
+@contextmanager
+def naming(place: object) -> Iterator[None]:
+    """Errors inside begin with the place: a key of the spec, or its file; None for no place."""
+    try:
+        yield
+    except NasSurgeryError as error:
+        raise (error if place is None else type(error)(f"{place}: {error}")) from error.__cause__
+
+
+@contextmanager
+def _faults_of(strategy: str) -> Iterator[None]:
+    """What a strategy raises is a refusal, or a fault of it that is named."""
+    try:
+        yield
+    except NasSurgeryError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"search.strategy: {strategy!r} fails on the start network: {type(error).__name__}: {error}"
+        ) from error
+
+
+def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Preparation:
+    """Load plugins, data, network and backend, and check that they fit.
+
+    network: a start topology with its weights, in place of the spec's; it is used as it is, without
+    added scaling. data: a Dataset or what `as_dataset` takes, in place of the spec's source.
+    """
+    registry = load_registry(map(Path, spec.plugins)) if spec.plugins else default_registry()
+    with naming("training.backend"):
+        backend: Backend = registry.get("backends", spec.training.backend)()
+    with naming("training.device"):
+        device = backend.device(spec.training.device)
+    strategy = make_strategy(spec.search, registry)
+    with naming("search.score"):
+        score = registry.get("scores", spec.search.score)
+        wanted(score)
+        try_score(registry, spec.search.score, score)
+    operations, refused = _operations(spec, registry, strategy)
+    spec.training.make_optimizer()
+    if data is not None:
+        spec = attrs.evolve(spec, data=attrs.evolve(spec.data, source=ARRAYS))
+    dataset = _dataset(spec, registry, data)
+    try:
+        splits = split(dataset, spec.data.split_plan(), spec.training.loss)
+    except DataError as error:
+        raise DataError(f"data source {spec.data.source!r}: {error}") from None
+    start = _start(spec, splits, dataset.sample_shape, network)
+    with _faults_of(spec.search.strategy):
+        strategy.check(start, limits_of(spec.search), operations)
+    backend.check(start)
+    steps = -(-len(splits.train) // spec.training.batch_size)
+    recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
+    return Preparation(
+        spec,
+        registry,
+        splits,
+        start,
+        backend,
+        device,
+        recipe,
+        strategy,
+        score,
+        operations,
+        refused,
+    )
+
+
+def _operations(
+    spec: Spec, registry: Registry, strategy: Strategy
+) -> tuple[dict[str, type[Operation]], tuple[str, ...]]:
+    """The operations that the search may use, all that the strategy draws from or those that are named,
+    and why others may not."""
+    everything: dict[str, type[Operation]] = registry.all("operations")
+    if spec.search.operations:
+        with naming("search.operations"):
+            everything = {name: registry.get("operations", name) for name in spec.search.operations}
+        return sound_operations(registry, everything, named=everything)
+    owners = {name: registry.owner("operations", name).name for name in everything}
+    files = {Path(name).name for name in spec.plugins}
+    named = {name for name, owner in owners.items() if owner in files}
+    if not strategy.draws_installed:
+        for name in owners.keys() - named:
+            if owners[name] != BUILTIN:
+                del everything[name]
+    return sound_operations(registry, everything, named)
+
+
+def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:
+    """The strategy with its settings; SpecError names a key that neither knows."""
+    with naming("search.strategy"):
+        cls: type[Strategy] = registry.get("strategies", search.strategy)
+    own = [field.name for field in attrs.fields(cls)]
+    for key in search.settings:
+        if key not in own:
+            shared = [field.name for field in attrs.fields(SearchSpec) if field.name != "settings"]
+            raise SpecError(unknown_key(key, shared + own, ["search"]))
+    return structure(cls, search.settings, "search")
+
+
+def _dataset(spec: Spec, registry: Registry, data: Any) -> Dataset:
+    if data is not None:
+        return as_dataset(data)
+    if spec.data.source is None:
+        raise SpecError(
+            'data.source is needed, such as source = "npz:FILE" or "sklearn:digits"; from Python,'
+            " data=(x, y) takes its place"
+        )
+    if spec.data.source == ARRAYS:
+        raise DataError(
+            "the run was begun with arrays from Python; they are needed again:"
+            " nas_surgery.resume(directory, data=…)"
+        )
+    return load_dataset(spec.data.source, registry.all("datasets"))
+
+
+def _start(
+    spec: Spec,
+    splits: Splits,
+    sample_shape: tuple[int, ...],
+    network: Network | None,
+) -> Network:
+    if network is None and spec.network.file is not None:
+        network = load(spec.network.file)
+    if network is None:
+        network = Network.dense(
+            sample_shape,
+            spec.network.hidden,
+            splits.outputs,
+            spec.network.activation,
+            seed=spec.seed,
+            initializer=spec.network.initializer,
+            preprocessing=() if splits.normalize is None else (splits.normalize,),
+            dropout=spec.network.dropout,
+        )
+    network = attrs.evolve(network, classes=None)  # those of the data take their place at the end
+    _check_fit(network, splits, sample_shape)
+    for address in spec.search.exclude:
+        if address >= len(network.layers):
+            raise SpecError(
+                f"search.exclude: layer {address} is not there; the network has layers"
+                f" 0 to {len(network.layers) - 1}"
+            )
+    return network
+
+
+def _check_fit(network: Network, splits: Splits, sample_shape: tuple[int, ...]) -> None:
+    if network.input_shape != sample_shape:
+        raise DataError(
+            f"the network takes samples of shape {network.input_shape},"
+            f" the data has samples of shape {sample_shape}"
+        )
+    if network.output_shape != (splits.outputs,):
+        kind = "classes" if splits.classes else "outputs"
+        raise DataError(
+            f"the network has {network.output_shape[0]} outputs, the data {splits.outputs} {kind}"
+        )
+    if not splits.classes:
+        output_layer(network)

@@ -1,0 +1,79 @@
+"""What a spec sets and its run does not use: said once, when the run begins."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import attrs
+
+from nas_surgery.formats.regular_file import read_regular, size_limit
+from nas_surgery.formats.strict_json import strict_json
+from nas_surgery.runs.preparation import ARRAYS, Preparation
+
+
+@attrs.frozen
+class _Rule:
+    """Keys of a spec that change nothing where `holds`, and why. holds: of the preparation, and of whether
+    the caller gave a network."""
+
+    keys: tuple[str, ...]
+    holds: Callable[[Preparation, bool], bool]
+    why: str
+
+
+RULES = (
+    _Rule(
+        ("run.workers", "run.job_seconds"),
+        lambda made, _: made.spec.run.executor == "local",
+        'run.executor = "local" carries out one job after the other',
+    ),
+    _Rule(
+        ("search.score",),
+        lambda made, _: not made.strategy.judges_by_score,
+        "the strategy judges by a measure of its own",
+    ),
+    _Rule(
+        ("training.schedule_epochs", "training.schedule_factor"),
+        lambda made, _: made.spec.training.schedule != "step",
+        'only training.schedule = "step" has steps',
+    ),
+    _Rule(
+        (
+            "network.hidden",
+            "network.activation",
+            "network.initializer",
+            "network.dropout",
+            "data.scaling",
+        ),
+        lambda made, network: network or made.spec.network.file is not None,
+        "the start network is used as it is given",
+    ),
+    _Rule(("network.file",), lambda _, network: network, "a network was given"),
+    _Rule(("data.source",), lambda made, _: made.spec.data.source == ARRAYS, "data were given"),
+)
+
+
+def unused(made: Preparation, given: Collection[str], network: bool) -> list[str]:
+    """A line for each key that was given and that the run does not use.
+
+    given: dotted keys. network: whether the caller gave a network of their own.
+    """
+    return [
+        f"{key} is set and not used: {rule.why}"
+        for rule in RULES
+        for key in rule.keys
+        if key in given and rule.holds(made, network)
+    ]
+
+
+def warnings_said(events: Path) -> list[str]:
+    """What a run was warned of when it began, by its event log; damaged lines count nothing."""
+    said = []
+    lines = read_regular(events, size_limit()).split(b"\n") if events.exists() else []
+    for line in lines:
+        try:
+            event = strict_json(line)
+            if event["kind"] == "warning":
+                said.append(str(event["text"]))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return list(dict.fromkeys(said))

@@ -1,0 +1,1 @@
+"""The default strategy: settings, phases, and the books that keep its cap."""

@@ -1,0 +1,1 @@
+"""What training is: plans, optimizers, evaluation, and what a backend must do."""
