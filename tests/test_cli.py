@@ -58,7 +58,7 @@ def finished(tmp_path_factory):
 def test_run_warns_of_a_doubtful_export(here, monkeypatch):
     """In a line of the report and of `inspect`; the run is a success all the same."""
     agreement = Agreement(0.5, 1e-6, True)
-    monkeypatch.setattr("nas_surgery.runs.runner.compare_onnx", lambda *_: agreement)
+    monkeypatch.setattr("nas_surgery.runs.writing.compare_onnx", lambda *_: agreement)
     code, out, _ = call("run", "spec.toml", "--out", "out")
     assert code == 0
     (line,) = [line for line in out.splitlines() if line.startswith("warning")]

@@ -109,7 +109,8 @@ MODULES = {name_of(file): file for file in CORE}
 
 def dependencies(file):
     """The modules of ours that a file imports, wherever and for whatever reason."""
-    return {found for name in ours(file) if (found := _module(name)) is not None}
+    found = {_module(name) for name in ours(file)}
+    return found - {None, name_of(file)}
 
 
 def _module(name):

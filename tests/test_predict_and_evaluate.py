@@ -61,7 +61,9 @@ def test_values_and_probabilities_are_printed_in_columns():
     rows = call("predict", "named.safetensors", "--data", "x.npy", "--probabilities")[
         1
     ].splitlines()
-    assert np.array_equal(np.array([r.split(",") for r in rows], float), probabilities(NAMED, X))
+    assert np.array_equal(
+        np.array([r.split(",") for r in rows], float), probabilities(NAMED.outputs(X))
+    )
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.csv", "out.txt"])
@@ -146,7 +148,7 @@ def test_classifications_are_measured(model, data, labels):
     """Accuracy and loss as scikit-learn has them, on the test part where there is one."""
     code, out, _ = call("evaluate", f"{model}.safetensors", "--data", *data, "--json")
     held = json.loads(out)
-    shares = probabilities(NETWORK, X)
+    shares = probabilities(NETWORK.outputs(X))
     assert (code, held["samples"], held["task"]) == (0, 150, "classification")
     assert held["part"] == ("test" if "parts" in data[0] else "all")
     assert held["accuracy"] == pytest.approx(accuracy_score(Y, shares.argmax(axis=1)))

@@ -127,7 +127,7 @@ def doubtful(monkeypatch, failing=None):
             raise ModelFileError(failing)
         return Agreement(0.5, 1e-6, True)
 
-    monkeypatch.setattr("nas_surgery.runs.runner.compare_onnx", compare)
+    monkeypatch.setattr("nas_surgery.runs.writing.compare_onnx", compare)
 
 
 @pytest.mark.parametrize("failing", [None, "onnxruntime does not run the exported model: why"])
@@ -151,7 +151,7 @@ def test_the_check_of_an_export_comes_last(monkeypatch, tmp_path):
     def crash(content, network, x):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nas_surgery.runs.runner.compare_onnx", crash)
+    monkeypatch.setattr("nas_surgery.runs.writing.compare_onnx", crash)
     with pytest.raises(KeyboardInterrupt):
         ns.run(SPEC, out=tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}

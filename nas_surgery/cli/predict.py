@@ -47,15 +47,16 @@ def _check_output(output: Path, force: bool) -> None:
 
 def _predicted(network: Network, model: Path, data: Path, shares: bool) -> Array:
     from nas_surgery.data.samples_file import read_samples
-    from nas_surgery.network.prediction import predictions, probabilities
+    from nas_surgery.network.prediction import answers, probabilities
 
     if shares and network.classes is None:
         raise NasSurgeryError(f"{model}: its outputs are values; only classes have probabilities")
     samples = read_samples(data)
     try:
-        return probabilities(network, samples) if shares else predictions(network, samples)
+        outputs = network.outputs(samples)
     except DataError as error:
         raise DataError(f"{data}: {error}") from None
+    return probabilities(outputs) if shares else answers(outputs, network.classes)
 
 
 def _account(network: Network, found: Array, output: Path | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from nas_surgery.errors import DataError, DataFileError, ModelFileError
 from nas_surgery.formats.npz import array_names, read_arrays
 from nas_surgery.formats.structuring import unknown_key
-from nas_surgery.network import Array
+from nas_surgery.network import Array, as_mapping
 from nas_surgery.network.tables import labels, numbers
 
 REQUIRED = ("x_train", "y_train")
@@ -71,9 +71,9 @@ def as_dataset(data: Any) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, Mapping):
-        for key in data:
+        for key in as_mapping("data", data):
             if key not in KEYS:
-                raise DataError(unknown_key(str(key), KEYS, []))
+                raise DataError(unknown_key(key, KEYS, []))
         return _from_mapping(data)
     if isinstance(data, tuple) and len(data) in (2, 4):
         return Dataset(*data)

@@ -18,9 +18,9 @@ from nas_surgery.formats.safetensors_header import MAX_HEADER, Header, read_head
 from nas_surgery.formats.strict_json import strict_json
 from nas_surgery.network.arrays import Array
 from nas_surgery.network.errors import ModelFileError, NetworkError
+from nas_surgery.network.finite import check_finite
 from nas_surgery.network.layers import LAYERS, Layer
 from nas_surgery.network.network import Network, array_name
-from nas_surgery.network.rules import check_finite
 
 FORMAT_VERSION = 1
 METADATA_KEY = "nas_surgery"  # one key only: safetensors writes several in random order

@@ -17,6 +17,7 @@ from nas_surgery.network.errors import (
     NasSurgeryError,
     NetworkError,
 )
+from nas_surgery.network.finite import check_finite, is_finite
 from nas_surgery.network.given import expect_network
 from nas_surgery.network.groups import Group, Reader, linear_layer
 from nas_surgery.network.initializers import INITIALIZERS
@@ -32,7 +33,6 @@ from nas_surgery.network.layers import (
     Passes,
 )
 from nas_surgery.network.network import Network
-from nas_surgery.network.rules import check_finite, is_finite
 
 __all__ = [
     "ACTIVATIONS",

@@ -4,15 +4,13 @@ Width surgery acts on a whole group at once. In a chain each hidden linear layer
 residual sum would tie several writers and readers into one, which is why both are tuples.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import attrs
 
+from nas_surgery.network.arrays import Shape
 from nas_surgery.network.layers import Dense, Layer
-
-if TYPE_CHECKING:
-    from nas_surgery.network.network import Network
 
 
 @attrs.frozen
@@ -33,15 +31,18 @@ class Group:
     passers: tuple[int, ...]
 
 
-def channel_groups(network: "Network") -> tuple[Group, ...]:
-    """The groups that surgery may change, in order; the input and the output are not among them."""
-    linear = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
-    return tuple(_between(network, writer, reader) for writer, reader in pairwise(linear))
+def channel_groups(layers: Sequence[Layer], shapes: Sequence[Shape]) -> tuple[Group, ...]:
+    """The groups that surgery may change, in order; the input and the output are not among them.
+
+    shapes: of one sample before every layer, and behind the last.
+    """
+    linear = [i for i, layer in enumerate(layers) if isinstance(layer, Dense)]
+    return tuple(_between(layers, shapes, *pair) for pair in pairwise(linear))
 
 
-def _between(network: "Network", writer: int, reader: int) -> Group:
-    size = network.shapes[writer + 1][-1]
-    positions = linear_layer(network.layers[reader]).fan_in // size
+def _between(layers: Sequence[Layer], shapes: Sequence[Shape], writer: int, reader: int) -> Group:
+    size = shapes[writer + 1][-1]
+    positions = linear_layer(layers[reader]).fan_in // size
     return Group(size, (writer,), (Reader(reader, positions),), tuple(range(writer + 1, reader)))
 
 

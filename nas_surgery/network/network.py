@@ -24,8 +24,8 @@ from nas_surgery.network.groups import Group, channel_groups
 from nas_surgery.network.initializers import INITIALIZERS
 from nas_surgery.network.keyed import keyed_generator
 from nas_surgery.network.layers import Activation, Dense, Dropout, Flatten, Layer
-from nas_surgery.network.prediction import predictions
-from nas_surgery.network.rules import check_structure, infer_shapes
+from nas_surgery.network.prediction import answers, batch_by_batch, checked_samples
+from nas_surgery.network.rules import check_outputs, check_parts, infer_shapes
 from nas_surgery.network.summary import summary_table
 
 
@@ -65,7 +65,8 @@ class Network:
     classes: tuple[Label, ...] | None = attrs.field(default=None, kw_only=True, converter=_labels)
 
     def __attrs_post_init__(self) -> None:
-        check_structure(self)
+        check_parts(self.input_shape, self.layers)
+        check_outputs(self.output_shape, self.classes)
 
     @classmethod
     def dense(
@@ -150,7 +151,7 @@ class Network:
 
     def groups(self) -> tuple[Group, ...]:
         """The channel groups that surgery may change, from the input to the output."""
-        return channel_groups(self)
+        return channel_groups(self.layers, self.shapes)
 
     def forward(self, x: ArrayLike, start: int = 0, stop: int | None = None) -> Array:
         """Logits (N, outputs) of a batch `x` of shape (N, *input_shape).
@@ -175,7 +176,12 @@ class Network:
         With `classes` their labels (N,), in the kind they came in; else the outputs (N, outputs), or
         (N,) where there is one. Raises DataError, with row and column, for what it cannot take.
         """
-        return predictions(self, x)
+        return answers(self.outputs(x), self.classes)
+
+    def outputs(self, x: Any) -> Array:
+        """Outputs (N, outputs) of samples as `predict` takes them, in batches of bounded memory."""
+        samples = checked_samples(x, self.input_shape)
+        return batch_by_batch(self.forward, samples, self.shapes, self.dtype)
 
     def replace(self, changes: Mapping[int, Sequence[Layer]]) -> "Network":
         """The network with each addressed layer replaced by a sequence of layers; the rest is shared."""
@@ -220,7 +226,7 @@ class Network:
 
     def summary(self) -> str:
         """A table of addresses, layers, shapes, parameters and multiply-accumulates."""
-        return summary_table(self)
+        return summary_table(self.layers, self.shapes, self.dtype)
 
     def __repr__(self) -> str:
         inputs = "×".join(map(str, self.input_shape))

@@ -1,15 +1,10 @@
 """The validity rules of a network, in one place; they run whenever a network is constructed."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from nas_surgery.network.arrays import Label, Shape, label_array
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers import Dense, Dropout, Layer, Normalize
-
-if TYPE_CHECKING:
-    from nas_surgery.network.network import Network
 
 
 def infer_shapes(input_shape: Shape, layers: tuple[Layer, ...]) -> tuple[Shape, ...]:
@@ -23,35 +18,25 @@ def infer_shapes(input_shape: Shape, layers: tuple[Layer, ...]) -> tuple[Shape, 
     return tuple(shapes)
 
 
-def check_structure(network: "Network") -> None:
-    """Raise NetworkError unless shapes, dtypes and the order of layers are valid."""
-    _check_input_shape(network.input_shape)
-    _check_layer_types(network.layers)
-    _check_one_dtype(network.layers)
-    _check_normalize_first(network.layers)
-    if not any(isinstance(layer, Dense) for layer in network.layers):
+def check_parts(input_shape: Shape, layers: tuple[Layer, ...]) -> None:
+    """Raise NetworkError unless the layers are such, of one dtype, and in an order that is valid."""
+    _check_input_shape(input_shape)
+    _check_layer_types(layers)
+    _check_one_dtype(layers)
+    _check_normalize_first(layers)
+    if not any(isinstance(layer, Dense) for layer in layers):
         raise NetworkError("a network needs at least one linear layer, got none")
-    if len(network.output_shape) != 1:
+
+
+def check_outputs(output_shape: Shape, classes: tuple[Label, ...] | None) -> None:
+    """Raise NetworkError unless the output is a vector, with as many classes as values if there are any."""
+    if len(output_shape) != 1:
         raise NetworkError(
-            f"the output must be one vector of logits, got shape {network.output_shape};"
+            f"the output must be one vector of logits, got shape {output_shape};"
             " is a Flatten missing?"
         )
-    if network.classes is not None:
-        _check_classes(network.classes, network.output_shape[0])
-
-
-def check_finite(network: "Network") -> None:
-    """Raise NetworkError if a weight is NaN or infinite."""
-    for address, layer in enumerate(network.layers):
-        for name, array in layer.arrays().items():
-            if not np.isfinite(array).all():
-                raise NetworkError(f"layer {address}: {name} holds NaN or infinite values")
-
-
-def is_finite(network: "Network") -> bool:
-    """Whether every weight is finite."""
-    arrays = (array for layer in network.layers for array in layer.arrays().values())
-    return all(bool(np.isfinite(array).all()) for array in arrays)
+    if classes is not None:
+        _check_classes(classes, output_shape[0])
 
 
 def _check_classes(classes: tuple[Label, ...], outputs: int) -> None:

@@ -1,26 +1,27 @@
 """The table that `Network.summary()` prints."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any
 
+from nas_surgery.network.arrays import Shape
 from nas_surgery.network.layers import Activation, Dropout, Layer
-
-if TYPE_CHECKING:
-    from nas_surgery.network.network import Network
 
 HEADER = ("address", "layer", "output", "parameters", "MACs")
 
 
-def summary_table(network: "Network") -> str:
-    """One line per layer and a line of totals, in aligned columns."""
+def summary_table(layers: Sequence[Layer], shapes: Sequence[Shape], dtype: Any) -> str:
+    """One line per layer and a line of totals, in aligned columns.
+
+    shapes: of one sample before every layer, and behind the last.
+    """
+    counts = [sum(array.size for array in layer.parameters().values()) for layer in layers]
+    macs = [layer.macs(before) for layer, before in zip(layers, shapes, strict=False)]
     rows = [HEADER]
-    for address, layer in enumerate(network.layers):
-        before, behind = network.shapes[address], network.shapes[address + 1]
-        count = sum(array.size for array in layer.parameters().values())
-        rows.append(
-            (str(address), describe(layer), _shape(behind), f"{count:,}", f"{layer.macs(before):,}")
-        )
-    total = f"{network.parameter_count:,}", f"{network.macs:,}"
-    rows.append(("", f"input {_shape(network.input_shape)}, {network.dtype}", "total", *total))
+    for address, layer in enumerate(layers):
+        place, behind = str(address), _shape(shapes[address + 1])
+        rows.append((place, describe(layer), behind, f"{counts[address]:,}", f"{macs[address]:,}"))
+    total = f"{sum(counts):,}", f"{sum(macs):,}"
+    rows.append(("", f"input {_shape(shapes[0])}, {dtype}", "total", *total))
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     return "\n".join(_align(row, widths) for row in rows)
 

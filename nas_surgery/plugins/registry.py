@@ -91,10 +91,15 @@ class Registry:
         """The plugin that provides a thing."""
         return self._owners[kind, name]
 
+    def origin(self, kind: str, name: str) -> str:
+        """Name and version of the plugin that provides a thing."""
+        info = self.owner(kind, name)
+        return f"{info.name} {info.version}"
+
     def origin_of_operation(self, name: str) -> str | None:
-        """Name and version of the plugin that provides an operation."""
-        info = self._owners.get(("operations", name))
-        return None if info is None else f"{info.name} {info.version}"
+        """The same of an operation, if it is known."""
+        known = ("operations", name) in self._owners
+        return self.origin("operations", name) if known else None
 
     def notify(self, event: Any) -> tuple[list[str], bool]:
         """Tell every plugin of an event; returns what went wrong, a line for each that failed, and

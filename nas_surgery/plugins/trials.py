@@ -11,8 +11,8 @@ from nas_surgery.analysis.spectra import analyse
 from nas_surgery.errors import OperationError, PluginError
 from nas_surgery.network import Network
 from nas_surgery.operations import Context, Operation, Proposal
+from nas_surgery.operations.checked import checked
 from nas_surgery.plugins.registry import BUILTIN, Registry
-from nas_surgery.search.workbench import checked
 
 PROPOSALS = 3
 SAMPLES = 8

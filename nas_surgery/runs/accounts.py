@@ -1,6 +1,6 @@
 """What is told about a run: the journal's header, `summary.json`, and the metadata of the ONNX file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from platform import python_version
 from typing import Any
@@ -9,9 +9,6 @@ from nas_surgery.network import Network
 from nas_surgery.runs.preparation import Preparation
 from nas_surgery.search.endings import SearchResult
 from nas_surgery.strategies.jobs import Cost, Outcome
-from nas_surgery.training.plans import Evaluation, Samples
-
-Evaluate = Callable[[Network, Samples], Evaluation]
 
 
 def header(made: Preparation, start: str) -> dict[str, Any]:
@@ -55,12 +52,12 @@ def differences(before: dict[str, Any], now: dict[str, Any], path: str = "") -> 
 
 
 def figures(
-    outcome: Outcome, network: Network, made: Preparation, evaluate: Evaluate, tested: bool = True
+    outcome: Outcome, network: Network, made: Preparation, tested: bool = True
 ) -> dict[str, Any]:
     """Accuracy, size and topology of one trained network. The test part is read here and nowhere else,
     and only if `tested`: not for a network with which the run is to go on."""
     test = made.splits.test if tested else None
-    accuracy = None if test is None else evaluate(network, test).accuracy
+    accuracy = None if test is None else made.evaluate(network, test).accuracy
     return {
         "accuracy": {"validation": outcome.accuracy, "test": accuracy},
         "loss": {"validation": outcome.loss},

@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from nas_surgery.network import expect
-from nas_surgery.search.audience import Observer
-from nas_surgery.runs.spec import Spec
 from nas_surgery.formats.toml import read_toml
+from nas_surgery.network import expect
+from nas_surgery.runs.spec import Spec
+from nas_surgery.search.audience import Observer
 
 SpecLike = Spec | str | Path | Mapping[str, Any]
 

@@ -18,8 +18,8 @@ from nas_surgery.formats.models import (
 )
 from nas_surgery.network import Network
 from nas_surgery.runs.lock import RunLock
-from nas_surgery.search.journal import is_journal
 from nas_surgery.runs.spec import Spec
+from nas_surgery.search.journal import is_journal
 
 LONGEST_STEM = 60  # characters, of up to four bytes of the 255 that a name may have
 
@@ -57,6 +57,7 @@ class RunDirectory:
         self.pareto = path / "pareto"
         self.summary = path / "summary.json"
         self.winner = path / "winner.safetensors"
+        self.onnx = path / "winner.onnx"
         self._lock = RunLock(path / "lock")
         self._made = False
 
@@ -108,6 +109,15 @@ class RunDirectory:
                 self._remove_if_made()
         self._lock.release()
 
+    @contextmanager
+    def begin(self, spec: Spec, network: Network) -> Iterator[Self]:
+        """Enter it for a new run, with what a resume starts from; RunError if it is not free."""
+        self.check_free()
+        with self:
+            self.check_free()  # what another process may have begun before this one had the lock
+            self.prepare(spec, network)
+            yield self
+
     def prepare(self, spec: Spec, network: Network) -> None:
         """Write down what a resume starts from."""
         with self._reasons("written"):
@@ -147,7 +157,7 @@ class RunDirectory:
             if path.is_symlink() or (path.exists() and not path.is_dir()):
                 raise RunError(f"{path}: {LINK if path.is_symlink() else 'not a folder'}")
         files = (self._lock.path, self.spec, self.start, self.journal, self.events)
-        for path in (*files, self.summary, self.winner):
+        for path in (*files, self.summary, self.winner, self.onnx):
             if path.is_symlink() or (path.exists() and not path.is_file()):
                 raise RunError(f"{path}: {LINK if path.is_symlink() else 'not a regular file'}")
 

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from nas_surgery.data.dataset import Dataset, load_dataset
-from nas_surgery.errors import DataError
 from nas_surgery.data.labels import classes_of, is_one_hot, numbered, targets
-from nas_surgery.network import Array, Label, Network
-from nas_surgery.network.prediction import outputs_of
-from nas_surgery.plugins.registry import default_registry
 from nas_surgery.data.samples_file import read_labelled, read_pair
+from nas_surgery.errors import DataError
+from nas_surgery.network import Array, Label, Network
+from nas_surgery.plugins.registry import default_registry
 from nas_surgery.training.plans import evaluate
 
 
@@ -20,7 +19,7 @@ def evaluation(network: Network, dataset: Dataset) -> dict[str, Any]:
     x, y, part = dataset.x, dataset.y, "all"
     if dataset.x_test is not None and dataset.y_test is not None:
         x, y, part = dataset.x_test, dataset.y_test, "test"
-    outputs = outputs_of(network, x)
+    outputs = network.outputs(x)
     loss, wanted = _wanted(network, dataset.y, y)
     found = evaluate(outputs, wanted, loss)
     classified = loss == "cross_entropy"

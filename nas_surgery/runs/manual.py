@@ -6,14 +6,14 @@ from typing import Any
 import attrs
 
 from nas_surgery.data.dataset import load_dataset
+from nas_surgery.data.splits import SplitPlan, split
 from nas_surgery.errors import DataError, OperationError
-from nas_surgery.plugins.lookup import operation as find_operation
 from nas_surgery.network import Network
 from nas_surgery.operations import Context, Operation
+from nas_surgery.plugins.lookup import operation as find_operation
 from nas_surgery.plugins.registry import default_registry
-from nas_surgery.search.workbench import PROBE_SAMPLES
 from nas_surgery.runs.spec import parse_value
-from nas_surgery.data.splits import SplitPlan, split
+from nas_surgery.search.workbench import PROBE_SAMPLES
 
 
 @attrs.frozen

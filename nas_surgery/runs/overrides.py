@@ -1,7 +1,8 @@
 """Overrides of a spec: what is wrong with one is blamed on it, and not on the file of the spec."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from nas_surgery.errors import NasSurgeryError, SpecError
@@ -28,6 +29,15 @@ def blamed(
         kind = OverrideError if type(error) is SpecError else type(error)
         return kind(f"{place_of(key)}: {text}")
     return error if place is None else type(error)(f"{place}: {text}")
+
+
+@contextmanager
+def blaming(overrides: Mapping[str, Any], place: object | None) -> Iterator[None]:
+    """Errors inside come out as `blamed` makes them."""
+    try:
+        yield
+    except NasSurgeryError as error:
+        raise blamed(error, overrides, place) from error.__cause__
 
 
 def _speaks_of(text: str, key: str, value: Any) -> bool:

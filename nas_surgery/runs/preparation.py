@@ -1,29 +1,30 @@
 """From a spec to everything that a run needs. Whatever can be wrong is found here, before a file is written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from nas_surgery.training.backend import Backend
+from nas_surgery.analysis.scores import Score, wanted
 from nas_surgery.data.dataset import Dataset, as_dataset, load_dataset
+from nas_surgery.data.splits import Splits, split
+from nas_surgery.data.units import output_layer
 from nas_surgery.errors import DataError, NasSurgeryError, PluginError, SpecError
 from nas_surgery.formats.models import load
+from nas_surgery.formats.structuring import structure, unknown_key
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
 from nas_surgery.plugins.registry import BUILTIN, Registry, default_registry, load_registry
-from nas_surgery.strategies.recommender import Limits
-from nas_surgery.analysis.scores import Score, wanted
-from nas_surgery.strategies.jobs import Outcome
-from nas_surgery.strategies.strategy import Setting, Strategy
-from nas_surgery.runs.spec import SearchSpec, Spec
-from nas_surgery.data.splits import Splits, split
-from nas_surgery.formats.structuring import structure, unknown_key
-from nas_surgery.training.plans import Recipe
 from nas_surgery.plugins.trials import sound_operations, try_score
-from nas_surgery.data.units import output_layer
+from nas_surgery.runs.spec import SearchSpec, Spec
+from nas_surgery.search.processes import begin_imports
+from nas_surgery.strategies.jobs import Outcome
+from nas_surgery.strategies.recommender import Limits
+from nas_surgery.strategies.strategy import Setting, Strategy
+from nas_surgery.training.backend import Backend
+from nas_surgery.training.plans import Evaluation, Recipe, Samples, evaluate
 
 ARRAYS = "arrays"  # the source of data that came from Python
 
@@ -57,8 +58,12 @@ class Preparation:
     def limits(self) -> Limits:
         return limits_of(self.spec.search)
 
-    def setting(self, report: Callable[[str, BaseException], None]) -> Setting:
-        """What the strategy is told. report: told by name of a score that raised."""
+    def evaluate(self, network: Network, samples: Samples) -> Evaluation:
+        """Loss and accuracy of a network on raw samples."""
+        return evaluate(self.backend.predict(network, samples), samples.y, self.recipe.loss)
+
+    def setting(self) -> Setting:
+        """What the strategy is told."""
         search = self.spec.search
         return Setting(
             network=self.network,
@@ -71,7 +76,7 @@ class Preparation:
             score_name=search.score,
             limits=self.limits,
             target_accuracy=search.target_accuracy,
-            report=report,
+            score_origin=self.registry.origin("scores", search.score),
         )
 
 
@@ -108,6 +113,8 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
     network: a start topology with its weights, in place of the spec's; it is used as it is, without
     added scaling. data: a Dataset or what `as_dataset` takes, in place of the spec's source.
     """
+    if spec.run.executor == "processes":
+        begin_imports()  # workers import while the data load
     registry = load_registry(map(Path, spec.plugins)) if spec.plugins else default_registry()
     with naming("training.backend"):
         backend: Backend = registry.get("backends", spec.training.backend)()

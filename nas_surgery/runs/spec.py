@@ -10,12 +10,12 @@ import attrs
 import numpy as np
 import tomli_w
 
-from nas_surgery.errors import ModelFileError, SpecError, SpecFileError
-from nas_surgery.network import ACTIVATIONS, INITIALIZERS, as_mapping, as_path
-from nas_surgery.runs.overrides import OverrideError, blamed
 from nas_surgery.data.splits import SCALINGS, SplitPlan
+from nas_surgery.errors import ModelFileError, SpecError, SpecFileError
 from nas_surgery.formats.structuring import is_utf8, structure
 from nas_surgery.formats.toml import parse_toml, read_toml
+from nas_surgery.network import ACTIVATIONS, INITIALIZERS, as_mapping, as_path
+from nas_surgery.runs.overrides import OverrideError, blamed
 from nas_surgery.training.plans import (
     LOSSES,
     OPTIMIZERS,

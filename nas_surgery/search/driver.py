@@ -15,7 +15,6 @@ from nas_surgery.errors import RunError, SearchFailedError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.plugins.events import Event
-from nas_surgery.runs.preparation import Preparation
 from nas_surgery.search.asking import GivenUpError, ask
 from nas_surgery.search.audience import Audience
 from nas_surgery.search.endings import (
@@ -33,25 +32,33 @@ from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
 from nas_surgery.strategies.jobs import Cost, Job, Outcome, Round
-from nas_surgery.strategies.strategy import Search
+from nas_surgery.strategies.strategy import Search, Setting, Strategy
 from nas_surgery.training.plans import TrainState
 
 
 class Driver:
-    """Carries out one search."""
+    """Carries out one search.
+
+    max_seconds: when the run ends with the best network so far. max_failures: jobs in a row.
+    """
 
     def __init__(
         self,
-        preparation: Preparation,
+        strategy: Strategy,
+        setting: Setting,
         executor: Executor,
         journal: Journal,
         states: StateStore,
         interrupts: Interrupts,
         audience: Audience,
+        *,
+        max_seconds: float | None = None,
+        max_failures: int = 10,
     ) -> None:
-        self.preparation, self.executor = preparation, executor
+        self.strategy, self.setting, self.executor = strategy, setting, executor
         self.journal, self.states, self.interrupts = journal, states, interrupts
         self.audience = audience
+        self._max_seconds, self._max_failures = max_seconds, max_failures
         self._began = perf_counter()
         self._jobs: dict[int, Job] = {}
         self._outcomes: dict[int, Outcome] = {}
@@ -94,8 +101,8 @@ class Driver:
 
     def _strategy(self) -> Search:
         """The strategy's search, begun with the first question."""
-        setting = self.preparation.setting(self._report)
-        return (yield from self.preparation.strategy.search(setting))
+        setting = attrs.evolve(self.setting, report=self._report)
+        return (yield from self.strategy.search(setting))
 
     def foresee(self, job: Job) -> None:
         """Say before the search that `beside` will be asked for this job on the start network."""
@@ -186,7 +193,7 @@ class Driver:
                 self._announced = job.id
                 break
             self.journal.write(**{"kind" if k == "record" else k: v for k, v in record.items()})
-            outcomes.append(Outcome.from_json(record, self.preparation.operations))
+            outcomes.append(Outcome.from_json(record, self.setting.operations))
             self.states.know(job.id, outcomes[-1].digest)
         return outcomes
 
@@ -195,7 +202,7 @@ class Driver:
         if self._announced != job.id:
             self.journal.write("job", **job.to_json())
         if outcome.state is not None and not outcome.failed:
-            dear = job.steps >= self.preparation.steps_per_epoch
+            dear = job.steps >= self.setting.steps_per_epoch
             self.states.put(job.id, outcome.state, outcome.digest, dear)
         self.journal.write("outcome", **outcome.to_json())
         failpoint("job.finished")
@@ -209,8 +216,7 @@ class Driver:
         self._front = self._front.add(outcome)
         self._cost = self._cost + outcome.cost
         self._failures = self._failures + 1 if outcome.failed else 0
-        limit = self.preparation.spec.run.max_failures
-        if self._failures >= limit and not self.journal.replaying:
+        if self._failures >= self._max_failures and not self.journal.replaying:
             raise GivenUpError(f"{self._failures} jobs in a row failed: {reason_of(outcome)}")
         return outcome
 
@@ -271,7 +277,7 @@ class Driver:
         reason: str | None = None,
     ) -> SearchResult:
         outcome = self._outcomes[winner]
-        check_winner(outcome, self.preparation.limits)
+        check_winner(outcome, self.setting.limits)
         lineage = lineage_of(winner, self._jobs)
         wanted = [o for o in self._front.outcomes if error is None or self._there(o.job)]
         front = tuple((o, self.network(o.job)) for o in wanted)
@@ -286,7 +292,7 @@ class Driver:
         """Why the search ended that its strategy brought to an end."""
         if self.audience.ending and not self.journal.replaying:
             return "observer"
-        target = self.preparation.spec.search.target_accuracy
+        target = self.setting.target_accuracy
         reached = target is not None and self._outcomes[winner].accuracy >= target
         return "target_accuracy" if reached else "finished"
 
@@ -299,14 +305,12 @@ class Driver:
         return wanted and best_so_far(current, self._outcomes) is not None
 
     def _time_is_up(self) -> bool:
-        limit = self.preparation.spec.search.max_seconds
-        return limit is not None and self.seconds > limit
+        return self._max_seconds is not None and self.seconds > self._max_seconds
 
     def _report(self, name: str, error: BaseException) -> None:
         """A score raised: its candidate cannot win, and the journal says why."""
-        owner = self.preparation.registry.owner("scores", name)
         reason = f"{type(error).__name__}: {error}"
-        fault = {"plugin": f"{owner.name} {owner.version}", "score": name, "reason": reason}
+        fault = {"plugin": self.setting.score_origin, "score": name, "reason": reason}
         self._faults.append(fault)
         self.tell("plugin_failed", fault)
 
@@ -317,4 +321,4 @@ class Driver:
         """Where the job will have arrived, in epochs of the winner's training."""
         before = self._outcomes.get(job.parent) if job.parent is not None else None
         start = 0 if before is None or before.failed else before.step
-        return (start + job.steps) / self.preparation.steps_per_epoch
+        return (start + job.steps) / self.setting.steps_per_epoch

@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from nas_surgery.runs.result import Result
+from typing import Any, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -40,7 +37,7 @@ class InterruptedRunError(KeyboardInterrupt):
         self.signum = signum
         self.directory: Path | None = None
         self.saved = False
-        self.result: Result | None = None
+        self.result: Any = None
 
 
 class Interrupts:

@@ -1,17 +1,15 @@
 """Carrying out one job: operate, train, evaluate. The same for every executor."""
 
-import operator as op
 import traceback
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
 
 import attrs
 import numpy as np
 
-from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Network, is_finite
-from nas_surgery.operations import Context, Operation
+from nas_surgery.operations import Context
+from nas_surgery.operations.checked import checked
 from nas_surgery.search.damage import Damage, DamageMeter, combined
 from nas_surgery.search.states import digest, state_to_bytes
 from nas_surgery.strategies.jobs import Cost, Failure, Job, Operations, Outcome
@@ -20,7 +18,6 @@ from nas_surgery.strategies.topology import describe_topology, skeleton
 from nas_surgery.surgery import Surgery, carry_slots, origins
 from nas_surgery.training.backend import Backend
 from nas_surgery.training.plans import (
-    Evaluation,
     Recipe,
     Samples,
     Slots,
@@ -101,10 +98,6 @@ class Workbench:
             return Outcome(job.id, cost=cost, failure=failure_of(error))
         seconds = {"surgery": surgery, "analysis": perf_counter() - before}
         return attrs.evolve(outcome, seconds={**outcome.seconds, **seconds})
-
-    def evaluate(self, network: Network, samples: Samples) -> Evaluation:
-        """Loss and accuracy of a network on raw samples."""
-        return evaluate(self.backend.predict(network, samples), samples.y, self.recipe.loss)
 
     def _operate(self, job: Job, state: TrainState) -> Operated:
         edited, made = state, []
@@ -233,22 +226,3 @@ def mean_network(networks: list[Network]) -> Network:
         for name, array in held[0].items()
     }
     return networks[-1].with_parameters(means)
-
-
-def checked(operation: Operation, before: Network, surgery: Any) -> Network:
-    """The edited network, if the operation kept the rules; OperationError names the one it broke."""
-    if not isinstance(surgery, Surgery):
-        raise OperationError(f"{operation.name}: apply must return a Surgery, got {surgery!r}")
-    network = surgery.network
-    if network.input_shape != before.input_shape or network.output_shape != before.output_shape:
-        raise OperationError(
-            f"{operation.name}: changed the network from {before.input_shape} → {before.output_shape}"
-            f" to {network.input_shape} → {network.output_shape}; input and output must stay"
-        )
-    if any(map(op.is_not, network.layers[: before.prefix], before.layers[: before.prefix])):
-        raise OperationError(
-            f"{operation.name}: changed the preprocessing, which the data of the run have passed already"
-        )
-    if network.dtype != before.dtype or not is_finite(network):
-        raise OperationError(f"{operation.name}: left weights that are not finite {before.dtype}")
-    return network

@@ -28,7 +28,7 @@ class Setting:
     """What a search is about, as far as decisions need it.
 
     network: the start. max_epochs: of the winner's training. steps_per_epoch: batches in one.
-    training_samples: in one epoch. report: told by name of a score that raised.
+    training_samples: in one epoch. score_origin: the plugin that the score is from. report: told by name of a score that raised.
     """
 
     network: Network
@@ -39,6 +39,7 @@ class Setting:
     operations: Operations
     score: Score
     score_name: str = "paper"
+    score_origin: str = ""
     limits: Limits = attrs.Factory(Limits)
     target_accuracy: float | None = None
     report: Callable[[str, BaseException], None] = raise_fault

@@ -15,33 +15,20 @@ from nas_surgery.surgery.depth import (
     insert_identity,
     merge_into_reader,
 )
-from nas_surgery.surgery.exactness import (
-    Exactness,
-    Promise,
-    approximate,
-    map_kind,
-    measured,
-    proved,
-)
+from nas_surgery.surgery.exactness import map_kind
 from nas_surgery.surgery.fitting import factor_on_probe, fit_into_reader, fitted_promise
 from nas_surgery.surgery.fresh import centred_units, pair_map, zero_map
 from nas_surgery.surgery.gradient import differentiable, output_gradient
+from nas_surgery.surgery.maps import Fresh, WidthMap, padded_identity, selection
 from nas_surgery.surgery.probe import group_activations, writer_inputs
+from nas_surgery.surgery.promise import Exactness, Promise, approximate, measured, proved
 from nas_surgery.surgery.promising import gradient_map
 from nas_surgery.surgery.result import Carry, Surgery, origins
 from nas_surgery.surgery.retention import Retention, incoming_norms, outgoing_norms, retain
 from nas_surgery.surgery.ridge import Fit, ridge
 from nas_surgery.surgery.silence import dead_units, silent_units
 from nas_surgery.surgery.slots import carry_slots
-from nas_surgery.surgery.width import (
-    Fresh,
-    WidthMap,
-    change_width,
-    padded_identity,
-    read,
-    selection,
-    write,
-)
+from nas_surgery.surgery.width import change_width, read, write
 
 __all__ = [
     "Carry",

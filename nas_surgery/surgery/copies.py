@@ -7,7 +7,7 @@ Chen, Goodfellow, Shlens: Net2Net (2016).
 import numpy as np
 
 from nas_surgery.network import Array
-from nas_surgery.surgery.width import WidthMap, selection
+from nas_surgery.surgery.maps import WidthMap, selection
 
 
 def clone_map(size: int, count: int, generator: np.random.Generator) -> WidthMap:

@@ -16,7 +16,7 @@ from nas_surgery.network import (
     own,
 )
 from nas_surgery.surgery.components import singular_components
-from nas_surgery.surgery.exactness import Promise, approximate, proved
+from nas_surgery.surgery.promise import Promise, approximate, proved
 from nas_surgery.surgery.result import Surgery
 from nas_surgery.surgery.width import read
 

@@ -1,58 +1,16 @@
-"""What a surgery promises, and the proof of it."""
+"""The proof of what a width surgery promises."""
 
-from enum import Enum
-from typing import TYPE_CHECKING
-
-import attrs
 import numpy as np
 from scipy import sparse
 
 from nas_surgery.network import Array, Group, Network, Passes, linear_layer
-from nas_surgery.validators import a
-
-if TYPE_CHECKING:
-    from nas_surgery.surgery.result import Matrix
-    from nas_surgery.surgery.width import Fresh, WidthMap
+from nas_surgery.surgery.maps import Fresh, Matrix, WidthMap
+from nas_surgery.surgery.promise import Promise, approximate, proved
 
 TOLERANCE = 1e-12
 
 
-class Exactness(Enum):
-    """How far the edited network agrees with the old one."""
-
-    PROVED = "proved"  # equal for every input, up to rounding
-    MEASURED = "measured"  # equal on the probe batch
-    APPROXIMATE = "approximate"
-
-
-@attrs.frozen
-class Promise:
-    """An exactness and the reason for it, in a few words."""
-
-    exactness: Exactness = attrs.field(validator=a(Exactness))
-    reason: str = attrs.field(validator=a(str))
-
-    @property
-    def exact(self) -> bool:
-        return self.exactness is Exactness.PROVED
-
-
-def proved(reason: str) -> Promise:
-    """Equal for every input."""
-    return Promise(Exactness.PROVED, reason)
-
-
-def measured(reason: str) -> Promise:
-    """Equal on the probe."""
-    return Promise(Exactness.MEASURED, reason)
-
-
-def approximate(reason: str) -> Promise:
-    """Not equal, or not known to be."""
-    return Promise(Exactness.APPROXIMATE, reason)
-
-
-def promise_of(network: Network, group: Group, change: "WidthMap") -> Promise:
+def promise_of(network: Network, group: Group, change: WidthMap) -> Promise:
     """Prove h E D + o = h for every reachable h, and that all passers let E through."""
     if not _fresh_units_cancel(group, change):
         return approximate("new units change the output")
@@ -68,7 +26,7 @@ def promise_of(network: Network, group: Group, change: "WidthMap") -> Promise:
     return approximate("channels are lost")
 
 
-def map_kind(matrix: "Matrix") -> Passes:
+def map_kind(matrix: Matrix) -> Passes:
     """The weakest kind of channel map that E (n, m) is."""
     dense_or_sparse = sparse.csc_array(matrix)
     entries = np.diff(dense_or_sparse.indptr)
@@ -77,7 +35,7 @@ def map_kind(matrix: "Matrix") -> Passes:
     return Passes.SELECTION if np.all(dense_or_sparse.data == 1) else Passes.MONOMIAL
 
 
-def _is_identity(change: "WidthMap") -> bool:
+def _is_identity(change: WidthMap) -> bool:
     n, m = change.old_columns.shape
     if m < n or (change.offset is not None and np.any(change.offset)):
         return False
@@ -87,7 +45,7 @@ def _is_identity(change: "WidthMap") -> bool:
     )
 
 
-def _is_identity_where_reachable(network: Network, group: Group, change: "WidthMap") -> bool:
+def _is_identity_where_reachable(network: Network, group: Group, change: WidthMap) -> bool:
     """Without an activation between, h = x W + b reaches only the row space of W, shifted by b."""
     m = change.old_columns.shape[1]
     for address in group.writers:
@@ -102,7 +60,7 @@ def _is_identity_where_reachable(network: Network, group: Group, change: "WidthM
     return True
 
 
-def _fresh_units_cancel(group: Group, change: "WidthMap") -> bool:
+def _fresh_units_cancel(group: Group, change: WidthMap) -> bool:
     """Whether what the readers add up over equal new units is zero."""
     if not change.fresh:
         return True
@@ -115,22 +73,22 @@ def _fresh_units_cancel(group: Group, change: "WidthMap") -> bool:
     return bool(np.abs(totals).max() <= TOLERANCE * np.abs(rows).max())
 
 
-def _outgoing_rows(change: "WidthMap") -> Array:
+def _outgoing_rows(change: WidthMap) -> Array:
     """One row per new unit, with everything that the readers multiply it by."""
     decoded = np.asarray(_dense(change.decode[change.old_columns.shape[1] :]))
     added = [np.concatenate(list(weights), axis=1) for weights in change.outgoing]
     return np.concatenate([decoded, *added], axis=1)
 
 
-def _unit_table(fresh: "tuple[Fresh, ...]") -> Array:
+def _unit_table(fresh: tuple[Fresh, ...]) -> Array:
     """One column per new unit, with everything that defines it."""
     return np.concatenate([np.vstack([units.kernel, units.bias]) for units in fresh])
 
 
-def _near(a: "Matrix", b: "Matrix") -> bool:
+def _near(a: Matrix, b: Matrix) -> bool:
     left, right = _dense(a), _dense(b)
     return bool(np.abs(left - right).max() <= TOLERANCE * max(1.0, float(np.abs(right).max())))
 
 
-def _dense(matrix: "Matrix") -> Array:
+def _dense(matrix: Matrix) -> Array:
     return matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)

@@ -6,8 +6,8 @@ from scipy import linalg
 
 from nas_surgery.network import Array, Dense, Group, Network, Reader, linear_layer, own
 from nas_surgery.surgery.depth import bypass
-from nas_surgery.surgery.exactness import Promise, approximate, measured
 from nas_surgery.surgery.probe import rows_before, writer_inputs
+from nas_surgery.surgery.promise import Promise, approximate, measured
 from nas_surgery.surgery.result import Surgery
 from nas_surgery.surgery.ridge import ridge
 

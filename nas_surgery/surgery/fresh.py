@@ -3,8 +3,8 @@
 import numpy as np
 
 from nas_surgery.network import INITIALIZERS, Array, Group, Network, linear_layer
+from nas_surgery.surgery.maps import Fresh, WidthMap, padded_identity
 from nas_surgery.surgery.probe import writer_inputs
-from nas_surgery.surgery.width import Fresh, WidthMap, padded_identity
 
 # Outgoing weights of a pair are drawn with this much of a usual layer's scale: enough that both
 # units learn from the first step, and less where large inputs make their outputs large.

@@ -6,8 +6,8 @@ from nas_surgery.network import ACTIVATIONS, Array, Group, Network, linear_layer
 from nas_surgery.surgery.depth import group_functions
 from nas_surgery.surgery.fresh import centred_units, doubled, pair_outgoing, pair_scale
 from nas_surgery.surgery.gradient import output_gradient
+from nas_surgery.surgery.maps import Fresh, WidthMap, padded_identity
 from nas_surgery.surgery.probe import writer_inputs
-from nas_surgery.surgery.width import Fresh, WidthMap, padded_identity
 
 POOL = 250  # random units to pick from, or this many times the pairs wanted where that is more:
 POOL_FACTOR = 4

@@ -5,13 +5,11 @@ from numbers import Real
 from typing import Any
 
 import attrs
-from scipy import sparse
 
-from nas_surgery.network import Array, Network
-from nas_surgery.surgery.exactness import Promise
+from nas_surgery.network import Network
+from nas_surgery.surgery.maps import Matrix
+from nas_surgery.surgery.promise import Promise
 from nas_surgery.validators import a, whole
-
-Matrix = Array | sparse.csr_array | sparse.csc_array
 
 
 @attrs.frozen(eq=False)

@@ -5,8 +5,8 @@ import numpy as np
 from scipy import linalg
 
 from nas_surgery.network import Array, Group, Network, linear_layer
+from nas_surgery.surgery.maps import WidthMap, selection
 from nas_surgery.surgery.ridge import ridge
-from nas_surgery.surgery.width import WidthMap, selection
 
 
 @attrs.frozen(eq=False)

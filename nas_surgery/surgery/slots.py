@@ -12,7 +12,8 @@ from scipy import sparse
 
 from nas_surgery.network import Array, Network, own
 from nas_surgery.network.network import array_name
-from nas_surgery.surgery.result import Carry, Matrix, Surgery, origins
+from nas_surgery.surgery.maps import Matrix
+from nas_surgery.surgery.result import Carry, Surgery, origins
 
 SQUARED = frozenset({"second_moment"})  # slots that hold means of squares
 

@@ -54,11 +54,11 @@ def test_probabilities_are_the_softmax_of_the_outputs():
     """Also of large ones."""
     steep = NETWORK.replace({2: (ns.Dense(NETWORK.layers[2].kernel * 1e4),)})
     for network in (NETWORK, steep):
-        found, logits = probabilities(network, X), network.forward(X).astype(np.float64)
+        found, logits = probabilities(network.outputs(X)), network.forward(X).astype(np.float64)
         assert np.allclose(found.sum(axis=1), 1)
         assert np.array_equal(found.argmax(axis=1), logits.argmax(axis=1))
     ratios = np.exp(np.diff(NETWORK.forward(X).astype(np.float64)))
-    found = probabilities(NETWORK, X)
+    found = probabilities(NETWORK.outputs(X))
     assert np.allclose(found[:, 1:] / found[:, :-1], ratios)
 
 

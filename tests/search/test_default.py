@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nas_surgery.analysis.scores import paper_score
 from nas_surgery.network import keyed_generator
 from nas_surgery.operations import OPERATIONS
+from nas_surgery.strategies.default.settings import DefaultSettings
 from nas_surgery.strategies import Cost, DefaultStrategy, Failure, Outcome, Setting
 from nas_surgery.strategies.recommender import Limits
 from nas_surgery.surgery import origins
@@ -462,7 +463,7 @@ def test_odd_starts_are_trained_all_the_same(start):
 
 def test_every_setting_is_explained():
     """Each has its name in the strategy's docstring."""
-    text = inspect.getdoc(DefaultStrategy)
+    text = inspect.getdoc(DefaultSettings)
     for field in attrs.fields(DefaultStrategy):
         assert field.name in text, field.name
 

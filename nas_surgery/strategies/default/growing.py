@@ -1,16 +1,12 @@
 """The first phase of the default strategy: races between the network, a wider and a deeper one."""
 
-from typing import TYPE_CHECKING
-
 from nas_surgery.strategies.default.course import Course, Steps
 from nas_surgery.strategies.default.moves import Moves
 from nas_surgery.strategies.default.race import Runner, Terms, race
-
-if TYPE_CHECKING:
-    from nas_surgery.strategies.default.strategy import DefaultStrategy
+from nas_surgery.strategies.default.settings import DefaultSettings
 
 
-def grow(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
+def grow(course: Course, moves: Moves, settings: DefaultSettings) -> Steps:
     """Race after race, until the unchanged network wins, nothing may grow, or time is up."""
     ample = settings.ample * course.setting.training_samples
     rung = course.steps(settings.growth_rung, settings.least_batches)

@@ -2,24 +2,21 @@
 
 from collections.abc import Generator, Sequence
 from math import log2
-from typing import TYPE_CHECKING
 
 import attrs
 
 from nas_surgery.strategies.default.course import Course, Head, Steps
 from nas_surgery.strategies.default.moves import Move, Moves
 from nas_surgery.strategies.default.race import Runner, Terms, fits, race
+from nas_surgery.strategies.default.settings import DefaultSettings
 from nas_surgery.strategies.default.stretches import train
 from nas_surgery.strategies.jobs import Outcome, Round
-
-if TYPE_CHECKING:
-    from nas_surgery.strategies.default.strategy import DefaultStrategy
 
 Answer = Generator[Round, list[Outcome], bool]
 Choice = Generator[Round, list[Outcome], Runner | None]
 
 
-def shrink(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
+def shrink(course: Course, moves: Moves, settings: DefaultSettings) -> Steps:
     """Train, remove what can go, one removal after the other while they pay; and again."""
     pause = course.steps(settings.pause)
     if course.finished:
@@ -40,7 +37,7 @@ def learning_pace(before: Outcome, after: Outcome) -> float:
     return (before.loss - after.loss) / steps if steps else 0.0
 
 
-def _removed(course: Course, moves: Moves, settings: "DefaultStrategy", pace: float) -> Answer:
+def _removed(course: Course, moves: Moves, settings: DefaultSettings, pace: float) -> Answer:
     """Race the most promising removal against the unchanged network; whether it won.
 
     While a network gains more in the length of a race than a removal is worth, it is not yet known

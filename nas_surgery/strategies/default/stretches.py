@@ -1,21 +1,18 @@
 """Training without surgery in the default strategy: the beginning, what lies between races, the end."""
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 from nas_surgery.strategies.default.course import Course, Head, Steps
 from nas_surgery.strategies.default.moves import Move, Moves
+from nas_surgery.strategies.default.settings import DefaultSettings
 from nas_surgery.strategies.jobs import Outcome, Round
-
-if TYPE_CHECKING:
-    from nas_surgery.strategies.default.strategy import DefaultStrategy
 
 FirstJob = Generator[Round, list[Outcome], int]
 Arrived = Generator[Round, list[Outcome], bool]
 Found = Generator[Round, list[Outcome], Head | None]
 
 
-def warm_up(course: Course, moves: Moves, settings: "DefaultStrategy") -> FirstJob:
+def warm_up(course: Course, moves: Moves, settings: DefaultSettings) -> FirstJob:
     """Train the start, cut to the limits if it is too large; the id of the last job.
 
     A start that diverges is tried again at a lower learning rate.
@@ -36,7 +33,7 @@ def warm_up(course: Course, moves: Moves, settings: "DefaultStrategy") -> FirstJ
     return job.id
 
 
-def train(course: Course, steps: int, settings: "DefaultStrategy") -> Arrived:
+def train(course: Course, steps: int, settings: DefaultSettings) -> Arrived:
     """Train on for so many steps, or as many as the budget allows; at a lower rate if that diverges or
     makes things clearly worse.
 
@@ -54,7 +51,7 @@ def train(course: Course, steps: int, settings: "DefaultStrategy") -> Arrived:
     return course.step >= end
 
 
-def finish(course: Course, settings: "DefaultStrategy") -> Steps:
+def finish(course: Course, settings: DefaultSettings) -> Steps:
     """Train to the end, and choose between two endings."""
     epochs = max(1, round(settings.ending * course.setting.max_epochs))
     rest = course.total - epochs * course.setting.steps_per_epoch
@@ -66,7 +63,7 @@ def finish(course: Course, settings: "DefaultStrategy") -> Steps:
         yield from _end(course, settings, course.total - course.step)
 
 
-def _end(course: Course, settings: "DefaultStrategy", steps: int) -> Steps:
+def _end(course: Course, settings: DefaultSettings, steps: int) -> Steps:
     """The last stretch, cooled and averaged, and as before too if the budget allows."""
     place, epochs = course.place, steps // course.setting.steps_per_epoch
     length = course.budget.steps(course.spent, place.macs, steps)

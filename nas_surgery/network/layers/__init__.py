@@ -1,0 +1,17 @@
+"""The layers of a network, one family a file: immutable values with read-only arrays.
+
+Channels are last. A linear layer is linear only; its activation is a layer of its own.
+"""
+
+from nas_surgery.network.layers.activation import Activation
+from nas_surgery.network.layers.base import Layer, Passes
+from nas_surgery.network.layers.dense import Dense
+from nas_surgery.network.layers.dropout import Dropout
+from nas_surgery.network.layers.flatten import Flatten
+from nas_surgery.network.layers.normalize import Normalize
+
+LAYERS: dict[str, type[Layer]] = {
+    layer.kind: layer for layer in (Dense, Activation, Flatten, Dropout, Normalize)
+}
+
+__all__ = ["LAYERS", "Activation", "Dense", "Dropout", "Flatten", "Layer", "Normalize", "Passes"]

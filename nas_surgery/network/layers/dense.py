@@ -1,0 +1,62 @@
+"""The linear layer."""
+
+from math import prod
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+
+from nas_surgery.network.arrays import Array, Shape, frozen_array
+from nas_surgery.network.errors import NetworkError
+from nas_surgery.network.layers.base import Layer
+
+
+def _optional_array(values: Any) -> Array | None:
+    return None if values is None else frozen_array(values)
+
+
+@attrs.frozen(eq=False)
+class Dense(Layer):
+    """`x @ kernel + bias` on the last axis.
+
+    kernel: (in, out); bias: (out,) or None. Raises NetworkError on other shapes.
+    """
+
+    kind: ClassVar[str] = "dense"
+    trainable: ClassVar[tuple[str, ...]] = ("kernel", "bias")
+
+    kernel: Array = attrs.field(converter=frozen_array)
+    bias: Array | None = attrs.field(converter=_optional_array, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        if self.kernel.ndim != 2 or 0 in self.kernel.shape:
+            raise NetworkError(f"Dense.kernel needs shape (in, out), got {self.kernel.shape}")
+        if self.bias is not None and self.bias.shape != (self.units,):
+            raise NetworkError(
+                f"Dense.bias needs shape {(self.units,)} for kernel {self.kernel.shape},"
+                f" got {self.bias.shape}"
+            )
+
+    @property
+    def fan_in(self) -> int:
+        return int(self.kernel.shape[0])
+
+    @property
+    def units(self) -> int:
+        return int(self.kernel.shape[1])
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if not input_shape or input_shape[-1] != self.fan_in:
+            raise NetworkError(
+                f"Dense.kernel {self.kernel.shape} needs {self.fan_in} input channels,"
+                f" got inputs of shape {input_shape}"
+            )
+        return (*input_shape[:-1], self.units)
+
+    def forward(self, x: Array) -> Array:
+        with np.errstate(invalid="ignore"):  # some BLAS raise it from what they pad
+            y: Array = x @ self.kernel
+        return y if self.bias is None else y + self.bias
+
+    def macs(self, input_shape: Shape) -> int:
+        return prod(input_shape) * self.units

@@ -1,0 +1,1 @@
+"""A run from its spec to its result, and the directory that holds it."""
