@@ -9,7 +9,7 @@ from operator_setting import Setting, summary
 
 from nas_surgery import Network
 from nas_surgery.operations import RemoveLayer, RemoveNeurons, TruncatedSVD
-from nas_surgery.training.plans import TrainState
+from nas_surgery.training.state import TrainState
 
 HIDDEN = (300, 100, 100)
 KEEP = (200, 100, 50, 30, 20)

@@ -9,7 +9,7 @@ from operator_setting import Setting, summary
 from nas_surgery import Network
 from nas_surgery.operations import AddNeurons
 from nas_surgery.operations.add_neurons import METHODS
-from nas_surgery.training.plans import TrainState
+from nas_surgery.training.state import TrainState
 
 STARTS = {"small": (10,), "medium": (10, 10, 10)}
 FACTORS = (2, 4)

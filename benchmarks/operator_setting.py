@@ -16,7 +16,10 @@ from nas_surgery.plugins.registry import default_registry
 from nas_surgery.runs.spec import Spec
 from nas_surgery.search.damage import relative_change
 from nas_surgery.surgery import Surgery
-from nas_surgery.training.plans import SGD, Recipe, Samples, TrainState, apply_prefix, evaluate
+from nas_surgery.training.evaluation import evaluate
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples, TrainState, apply_prefix
 
 PROBE = 1024
 LARGEST_TRAINING_PART, VALIDATION = 10_000, 2_000

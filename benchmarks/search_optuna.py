@@ -8,7 +8,8 @@ import optuna
 from nas_surgery import Network
 from nas_surgery.runs.preparation import Preparation
 from nas_surgery.strategies.jobs import PASSES
-from nas_surgery.training.plans import Samples, TrainState, apply_prefix, evaluate
+from nas_surgery.training.evaluation import evaluate
+from nas_surgery.training.state import Samples, TrainState, apply_prefix
 
 LAYERS, UNITS = (1, 3), (4, 512)
 

@@ -65,7 +65,9 @@ def data(case: Case) -> tuple[np.ndarray, np.ndarray]:
 def backend(name: str) -> Contender:
     from nas_surgery import Network, Samples, TrainState
     from nas_surgery import backend as find_backend
-    from nas_surgery.training.plans import SGD, Recipe, Slots
+    from nas_surgery.training.optimizers import SGD
+    from nas_surgery.training.plans import Recipe
+    from nas_surgery.training.state import Slots
 
     engine, recipe = find_backend(name), Recipe(SGD(RATE), batch_size=BATCH)
 

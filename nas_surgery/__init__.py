@@ -27,7 +27,8 @@ from nas_surgery.runs.spec import Spec
 from nas_surgery.search.interrupts import InterruptedRunError
 from nas_surgery.surgery import Surgery
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import Samples, TrainingPlan, TrainState
+from nas_surgery.training.plans import TrainingPlan
+from nas_surgery.training.state import Samples, TrainState
 
 __version__ = "0.1.0"
 

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 import nas_surgery as ns
 from nas_surgery.cli import main
-from nas_surgery.formats.onnx.export import Agreement, read_metadata
+from nas_surgery.formats.onnx.comparison import Agreement
+from nas_surgery.formats.onnx.importing import read_metadata
 
 SPEC = """
 [data]

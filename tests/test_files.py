@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from nas_surgery.errors import NasSurgeryError
-from nas_surgery.formats.models import remove_temporaries, unused, write_atomically
+from nas_surgery.formats.atomic import remove_temporaries, unused, write_atomically
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
@@ -35,7 +35,7 @@ def test_a_link_is_replaced_and_not_followed(tmp_path):
 @pytest.mark.parametrize("kind", ["link", "loose link", "pipe", "folder"])
 def test_only_regular_files_are_written_in_place(kind, tmp_path):
     """Anything else is an error at once."""
-    from nas_surgery.formats.models import open_own
+    from nas_surgery.formats.atomic import open_own
 
     path = tmp_path / "path"
     (tmp_path / "target").write_bytes(b"mine")

@@ -10,7 +10,10 @@ from nas_surgery.testing import BackendConformance
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.networks import networks, seeds
 from nas_surgery.testing.oracles import mean_loss, numerical_gradient
-from nas_surgery.training.plans import LOSSES, SGD, Adam, Recipe, Samples, TrainingPlan, TrainState
+from nas_surgery.training.evaluation import LOSSES
+from nas_surgery.training.optimizers import SGD, Adam
+from nas_surgery.training.plans import Recipe, TrainingPlan
+from nas_surgery.training.state import Samples, TrainState
 
 
 class TestNumpyBackend(BackendConformance):

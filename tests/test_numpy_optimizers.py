@@ -7,17 +7,9 @@ from nas_surgery.network import Dense, Network
 from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.testing.builders import random_dense
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters
-from nas_surgery.training.plans import (
-    SGD,
-    Adam,
-    AdamW,
-    RMSprop,
-    Samples,
-    TrainingPlan,
-    TrainState,
-    batches,
-    slot_names,
-)
+from nas_surgery.training.optimizers import SGD, Adam, AdamW, RMSprop, slot_names
+from nas_surgery.training.plans import TrainingPlan, batches
+from nas_surgery.training.state import Samples, TrainState
 
 GENERATOR = np.random.default_rng(0)
 NETWORK = Network(4, [random_dense(GENERATOR, 4, 3)])

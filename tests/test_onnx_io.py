@@ -10,15 +10,9 @@ from onnx import numpy_helper
 
 import nas_surgery as ns
 from nas_surgery.errors import ModelFileError
-from nas_surgery.formats.onnx.export import (
-    INPUT,
-    OUTPUT,
-    check_onnx,
-    compare_onnx,
-    export_onnx,
-    onnx_function,
-    read_metadata,
-)
+from nas_surgery.formats.onnx.comparison import check_onnx, compare_onnx, onnx_function
+from nas_surgery.formats.onnx.export import INPUT, OUTPUT, export_onnx
+from nas_surgery.formats.onnx.importing import read_metadata
 from nas_surgery.network import ACTIVATIONS, Activation, Dense, Dropout, Flatten, Network, Normalize
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import inputs, networks

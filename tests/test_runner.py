@@ -17,12 +17,14 @@ from nas_surgery.errors import (
     SearchFailedError,
     SpecError,
 )
-from nas_surgery.formats.onnx.export import Agreement, onnx_function, read_metadata
+from nas_surgery.formats.onnx.comparison import Agreement, onnx_function
+from nas_surgery.formats.onnx.importing import read_metadata
 from nas_surgery.network import keyed_generator
 from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.plugins.registry import default_registry
 from nas_surgery.testing.oracles import scaled_error
-from nas_surgery.training.plans import TrainState, evaluate, r_squared
+from nas_surgery.training.evaluation import evaluate, r_squared
+from nas_surgery.training.state import TrainState
 
 SEARCH = {
     "strategy": "paper",

@@ -53,7 +53,7 @@ def _pareto_file(model: Path, parameters: int) -> Path:
 
 def _metadata(model: Path) -> dict[str, Any] | None:
     """What the ONNX file of a run, or the ONNX file itself, says beside the network."""
-    from nas_surgery.formats.onnx.export import read_metadata
+    from nas_surgery.formats.onnx.importing import read_metadata
 
     file = model / "winner.onnx" if isdir(model) else model
     return read_metadata(file) if file.suffix == ".onnx" and isfile(file) else None

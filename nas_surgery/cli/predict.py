@@ -27,7 +27,8 @@ def command(
 ) -> None:
     """Print what the network of MODEL (a file or a run directory) says of each sample: its class, or its
     values."""
-    from nas_surgery.formats.models import load, write_atomically
+    from nas_surgery.formats.atomic import write_atomically
+    from nas_surgery.formats.models import load
 
     if output is not None:
         _check_output(output, force)

@@ -11,7 +11,7 @@ from nas_surgery.data.dataset import Dataset
 from nas_surgery.data.labels import Meaning, label_name, meaning
 from nas_surgery.errors import DataError
 from nas_surgery.network import Array, Label, Normalize, keyed_generator
-from nas_surgery.training.plans import Samples
+from nas_surgery.training.state import Samples
 
 _Parts = tuple[Samples, Samples, Samples | None]
 

@@ -1,25 +1,16 @@
-"""Files: saving and loading networks by suffix, and writing so that no half-written file is ever seen."""
+"""Saving and loading networks, by the suffix of their files."""
 
-import errno
-import os
-import stat
 from collections.abc import Mapping
-from itertools import count
-from os.path import exists, isdir, isfile, lexists
+from os.path import exists, isdir, isfile
 from pathlib import Path
-from secrets import token_hex
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from nas_surgery.errors import ModelFileError, NasSurgeryError
-from nas_surgery.failpoints import failpoint
+from nas_surgery.errors import ModelFileError
+from nas_surgery.formats.atomic import write_atomically
 from nas_surgery.formats.safetensors import load_safetensors, to_bytes
 from nas_surgery.network import Network, as_mapping, as_path, expect_network
 
-TEMPORARY = ".nas-surgery-"
 SUFFIXES = (".safetensors", ".onnx")
-LINK = "a symbolic link; nothing is written through links"
-
-_OWN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def save(network: Network, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
@@ -44,7 +35,7 @@ def load(path: str | Path) -> Network:
     """
     file = model_file(as_path("path", path))
     if _suffix(file) == ".onnx":
-        from nas_surgery.formats.onnx.export import read_onnx
+        from nas_surgery.formats.onnx.importing import read_onnx
 
         return read_onnx(file)
     return load_safetensors(file)
@@ -65,78 +56,6 @@ def model_file(path: Path) -> Path:
             f" nas-surgery resume {path}"
         )
     return winner if isdir(path) else path
-
-
-def write_atomically(path: Path, content: bytes, synced: bool = True) -> None:
-    """Temporary file in the same folder, fsync, rename, fsync of the folder.
-
-    Without `synced` there is no fsync: whole or not there if the process dies, but not if the machine does.
-    A link at `path` is replaced, not followed.
-    """
-    temporary = path.with_name(f"{TEMPORARY}{token_hex(8)}")
-    try:
-        try:
-            with open_own(temporary, "xb") as file:
-                failpoint("file.open")
-                file.write(content)
-                file.flush()
-                failpoint("file.written")
-                if synced:
-                    os.fsync(file.fileno())
-            failpoint("file.synced")
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        failpoint("file.renamed")
-        if synced:
-            sync(path.parent)
-    except OSError as error:
-        raise NasSurgeryError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-def open_own(path: Path, mode: str) -> BinaryIO:
-    """Open a file that is written in place. No link is followed, and nothing but a regular file is
-    opened or waited for; OSError says what is there instead. Its mode is left to the umask."""
-    return cast(BinaryIO, open(path, mode, opener=_opened))
-
-
-def is_own(path: Path) -> bool:
-    """Whether a regular file, and no link to one, is at the path."""
-    return path.is_file() and not path.is_symlink()
-
-
-def unused(path: Path, word: str) -> Path:
-    """The first of `NAME-WORD.SUFFIX`, `NAME-WORD-2.SUFFIX`, … that is not there, not even as a link."""
-    names = (f"{path.stem}-{word}{f'-{i}' if i > 1 else ''}{path.suffix}" for i in count(1))
-    return next(file for file in map(path.with_name, names) if not lexists(file))
-
-
-def remove_temporaries(folder: Path) -> None:
-    """Remove what a killed process left of files that it was writing here."""
-    for file in filter(is_own, folder.glob(f"{TEMPORARY}*")):
-        file.unlink()
-
-
-def sync(path: Path) -> None:
-    """Make sure that a file, or the names in a folder, are on the disk itself."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows syncs no folders
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _opened(path: str, flags: int) -> int:
-    if os.path.islink(path):  # for a clear word, and for systems without O_NOFOLLOW
-        raise OSError(errno.ELOOP, LINK, path)
-    descriptor = os.open(path, flags | _OWN, 0o666)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", path)
-    return descriptor
 
 
 def _suffix(file: Path) -> str:

@@ -23,14 +23,9 @@ from nas_surgery.network import (
 from nas_surgery.network.network import array_name
 from nas_surgery.numpy_backend.optimizers import FlatUpdate, flat_views
 from nas_surgery.training.backend import Backend, raw_samples
-from nas_surgery.training.plans import (
-    SGD,
-    Samples,
-    Slots,
-    TrainingPlan,
-    TrainState,
-    apply_prefix,
-)
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import TrainingPlan
+from nas_surgery.training.state import Samples, Slots, TrainState, apply_prefix
 
 PREDICT_ROWS = 1024
 

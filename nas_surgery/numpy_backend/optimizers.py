@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from nas_surgery.network import Array, Shape
-from nas_surgery.training.plans import SGD, Adam, AdamW, Optimizer, RMSprop, Slots, slot_names
+from nas_surgery.training.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, slot_names
+from nas_surgery.training.state import Slots
 
 
 class FlatUpdate:

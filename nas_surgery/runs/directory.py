@@ -8,14 +8,8 @@ from typing import Self
 
 from nas_surgery.errors import RunError
 from nas_surgery.failpoints import failpoint
-from nas_surgery.formats.models import (
-    LINK,
-    TEMPORARY,
-    is_own,
-    remove_temporaries,
-    save,
-    write_atomically,
-)
+from nas_surgery.formats.atomic import LINK, TEMPORARY, is_own, remove_temporaries, write_atomically
+from nas_surgery.formats.models import save
 from nas_surgery.network import Network
 from nas_surgery.runs.lock import RunLock
 from nas_surgery.runs.spec import Spec

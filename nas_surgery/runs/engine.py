@@ -1,6 +1,6 @@
 """A driver with everything that it needs, for one stretch of a run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from threadpoolctl import threadpool_limits
@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 from nas_surgery.runs.directory import RunDirectory
 from nas_surgery.runs.event_log import EventLog
 from nas_surgery.runs.preparation import Preparation
-from nas_surgery.search.audience import Audience, Observer
+from nas_surgery.search.audience import Audience
 from nas_surgery.search.driver import Driver
 from nas_surgery.search.executors import Executor, LocalExecutor
 from nas_surgery.search.interrupts import Interrupts
@@ -20,7 +20,7 @@ from nas_surgery.search.workbench import Workbench
 
 @contextmanager
 def engine(
-    made: Preparation, directory: RunDirectory | None, observers: Sequence[Observer]
+    made: Preparation, directory: RunDirectory | None, audience: Audience
 ) -> Iterator[Driver]:
     """Open journal, event log, executor and signals; they are closed behind, whatever happens."""
     with ExitStack() as stack:
@@ -30,7 +30,6 @@ def engine(
         journal.forget_failures()
         executor = _executor(made)
         stack.callback(executor.close)
-        audience = Audience(observers, made.registry)
         if directory is not None:
             audience.log = stack.enter_context(EventLog(directory.events))
         yield Driver(

@@ -11,7 +11,7 @@ from nas_surgery.data.samples_file import read_labelled, read_pair
 from nas_surgery.errors import DataError
 from nas_surgery.network import Array, Label, Network
 from nas_surgery.plugins.registry import default_registry
-from nas_surgery.training.plans import evaluate
+from nas_surgery.training.evaluation import evaluate
 
 
 def evaluation(network: Network, dataset: Dataset) -> dict[str, Any]:

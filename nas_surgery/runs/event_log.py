@@ -7,7 +7,7 @@ from typing import Self
 
 from nas_surgery.errors import ModelFileError, RunError
 from nas_surgery.failpoints import failpoint
-from nas_surgery.formats.models import open_own
+from nas_surgery.formats.atomic import open_own
 from nas_surgery.formats.regular_file import read_regular, size_limit
 from nas_surgery.formats.strict_json import strict_json
 from nas_surgery.plugins.events import Event

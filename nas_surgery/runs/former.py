@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from nas_surgery.errors import ModelFileError
-from nas_surgery.formats.models import is_own, save
+from nas_surgery.formats.atomic import is_own
+from nas_surgery.formats.models import save
 from nas_surgery.formats.regular_file import read_regular, size_limit
 from nas_surgery.formats.strict_json import strict_json
 from nas_surgery.runs.result import ParetoPoint

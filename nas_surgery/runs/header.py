@@ -4,14 +4,14 @@ import shutil
 from typing import Any
 
 from nas_surgery.errors import RunError
-from nas_surgery.formats.models import unused
+from nas_surgery.formats.atomic import unused
 from nas_surgery.runs import accounts
 from nas_surgery.runs.directory import RunDirectory
 from nas_surgery.runs.preparation import Preparation
 from nas_surgery.search.driver import Driver
 from nas_surgery.search.journal import Journal, plain
 from nas_surgery.search.states import digest, state_to_bytes
-from nas_surgery.training.plans import TrainState
+from nas_surgery.training.state import TrainState
 
 
 def write_header(

@@ -24,7 +24,9 @@ from nas_surgery.strategies.jobs import Outcome
 from nas_surgery.strategies.recommender import Limits
 from nas_surgery.strategies.strategy import Setting, Strategy
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import Evaluation, Recipe, Samples, evaluate
+from nas_surgery.training.evaluation import Evaluation, evaluate
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples
 
 ARRAYS = "arrays"  # the source of data that came from Python
 

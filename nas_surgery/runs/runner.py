@@ -97,7 +97,8 @@ def _carry_out(
 ) -> Result:
     """One run, or one stretch of a run that is resumed."""
     path = None if directory is None else directory.path
-    with engine(made, directory, observers) as driver, _explained(driver.audience, directory):
+    audience = Audience(observers, made.registry)
+    with _explained(audience, directory), engine(made, directory, audience) as driver:
         found = search(driver, made, directory, warnings, allow_changes)
         failpoint("export.started")
         settled = settle(made, found, directory)
@@ -106,7 +107,7 @@ def _carry_out(
         driver.tell("run_finished", summary)
         failpoint("export.finished")
         result = Result(settled.network, records, summary, settled.points, path)
-        error = found.error or driver.audience.error
+        error = found.error or audience.error
         if isinstance(error, InterruptedRunError):
             error.saved, error.result = True, result
         if error is not None:

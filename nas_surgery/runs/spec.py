@@ -16,14 +16,9 @@ from nas_surgery.formats.structuring import is_utf8, structure
 from nas_surgery.formats.toml import parse_toml, read_toml
 from nas_surgery.network import ACTIVATIONS, INITIALIZERS, as_mapping, as_path
 from nas_surgery.runs.overrides import OverrideError, blamed
-from nas_surgery.training.plans import (
-    LOSSES,
-    OPTIMIZERS,
-    STATE_AT_SURGERY,
-    Optimizer,
-    Recipe,
-    Schedule,
-)
+from nas_surgery.training.evaluation import LOSSES
+from nas_surgery.training.optimizers import OPTIMIZERS, Optimizer
+from nas_surgery.training.plans import STATE_AT_SURGERY, Recipe, Schedule
 from nas_surgery.validators import number, one_of, optional, whole
 
 MAX_UNITS = 1_000_000

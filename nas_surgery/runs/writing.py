@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nas_surgery.errors import ModelFileError
-from nas_surgery.formats.models import write_atomically
-from nas_surgery.formats.onnx.export import compare_onnx, export_onnx
+from nas_surgery.formats.atomic import write_atomically
+from nas_surgery.formats.onnx.comparison import compare_onnx
+from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.safetensors import to_bytes
 from nas_surgery.network import Array
 from nas_surgery.runs.directory import RunDirectory

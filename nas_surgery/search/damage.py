@@ -9,7 +9,8 @@ import numpy as np
 from nas_surgery.network import Array, Network
 from nas_surgery.strategies.jobs import Cost
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import Samples, apply_prefix, evaluate
+from nas_surgery.training.evaluation import evaluate
+from nas_surgery.training.state import Samples, apply_prefix
 
 SAMPLES = 512
 

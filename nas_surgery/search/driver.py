@@ -33,7 +33,7 @@ from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
 from nas_surgery.strategies.jobs import Cost, Job, Outcome, Round
 from nas_surgery.strategies.strategy import Search, Setting, Strategy
-from nas_surgery.training.plans import TrainState
+from nas_surgery.training.state import TrainState
 
 
 class Driver:

@@ -6,7 +6,7 @@ from typing import Protocol
 from nas_surgery.failpoints import failpoint
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.strategies.jobs import Job, Outcome
-from nas_surgery.training.plans import TrainState
+from nas_surgery.training.state import TrainState
 
 States = Mapping[int | None, TrainState | None]
 

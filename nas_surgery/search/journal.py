@@ -15,7 +15,7 @@ from zlib import crc32
 
 from nas_surgery.errors import ModelFileError, RunError
 from nas_surgery.failpoints import armed, failpoint
-from nas_surgery.formats.models import TEMPORARY, open_own, sync, unused
+from nas_surgery.formats.atomic import TEMPORARY, open_own, sync, unused
 from nas_surgery.formats.regular_file import open_regular, read_regular, size_limit
 from nas_surgery.formats.strict_json import strict_json
 

@@ -24,7 +24,8 @@ from nas_surgery.search.states import state_from_bytes, state_to_bytes
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.strategies.jobs import Cost, Failure, Job, Operations, Outcome
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import Recipe, Samples, TrainState
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples, TrainState
 
 ATTEMPTS = 2
 FORKED = "forkserver" in get_all_start_methods()

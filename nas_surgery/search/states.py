@@ -11,12 +11,12 @@ from safetensors.numpy import load, save
 
 from nas_surgery.errors import ModelFileError
 from nas_surgery.failpoints import failpoint
-from nas_surgery.formats.models import is_own, sync, write_atomically
+from nas_surgery.formats.atomic import is_own, sync, write_atomically
 from nas_surgery.formats.regular_file import read_regular, size_limit
 from nas_surgery.formats.safetensors import from_structure, named_arrays, structure
 from nas_surgery.formats.strict_json import strict_json
 from nas_surgery.network import Array, own
-from nas_surgery.training.plans import Slots, TrainState
+from nas_surgery.training.state import Slots, TrainState
 
 METADATA_KEY = "nas_surgery_state"
 SLOT_PREFIX = "slots/"

@@ -17,15 +17,10 @@ from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.strategies.topology import describe_topology, skeleton
 from nas_surgery.surgery import Surgery, carry_slots, origins
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import (
-    Recipe,
-    Samples,
-    Slots,
-    TrainState,
-    apply_prefix,
-    evaluate,
-    slot_names,
-)
+from nas_surgery.training.evaluation import evaluate
+from nas_surgery.training.optimizers import slot_names
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples, Slots, TrainState, apply_prefix
 
 PROBE_SAMPLES = 1024
 DIVERGED = "training diverged"

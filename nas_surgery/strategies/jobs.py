@@ -11,7 +11,7 @@ from nas_surgery.network import Network
 from nas_surgery.operations import Operation
 from nas_surgery.strategies.recommender import Candidate
 from nas_surgery.strategies.topology import describe_topology, skeleton
-from nas_surgery.training.plans import TrainState
+from nas_surgery.training.state import TrainState
 from nas_surgery.validators import a, number, optional, whole
 
 Operations = Mapping[str, type[Operation]]

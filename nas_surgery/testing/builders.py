@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nas_surgery.network import Activation, Array, Dense, Layer, Network, Shape, keyed_generator
-from nas_surgery.training.plans import Samples
+from nas_surgery.training.state import Samples
 
 
 @attrs.frozen

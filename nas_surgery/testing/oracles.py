@@ -7,7 +7,9 @@ from numpy.typing import ArrayLike
 
 from nas_surgery.network import Array, Network
 from nas_surgery.numpy_backend.backend import NumpyBackend
-from nas_surgery.training.plans import Samples, TrainingPlan, TrainState, evaluate
+from nas_surgery.training.evaluation import evaluate
+from nas_surgery.training.plans import TrainingPlan
+from nas_surgery.training.state import Samples, TrainState
 
 
 def scaled_error(actual: ArrayLike, reference: ArrayLike) -> float:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Array, Network, Shape
-from nas_surgery.training.plans import Samples, TrainingPlan, TrainState
+from nas_surgery.training.plans import TrainingPlan
+from nas_surgery.training.state import Samples, TrainState
 
 
 class Backend(ABC):

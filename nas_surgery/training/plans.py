@@ -1,116 +1,17 @@
-"""What training is, for every backend: optimizers with pinned conventions, plans, states, samples.
+"""Plans: which batches in which order, at which learning rate. The core decides all of it, for every backend."""
 
-The core decides everything that could differ between frameworks: the order of batches, the learning
-rate of each step, and the meaning of every hyperparameter.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import cos, pi
-from typing import Any
 
 import attrs
 import numpy as np
 
-from nas_surgery.network import Array, Network, keyed_generator
-from nas_surgery.network.arrays import frozen_array
+from nas_surgery.network import Array, keyed_generator
+from nas_surgery.training.evaluation import LOSSES
+from nas_surgery.training.optimizers import SGD, Optimizer
 from nas_surgery.validators import one_of
 
-LOSSES = ("cross_entropy", "mean_squared_error")
 STATE_AT_SURGERY = ("reset", "carry")
-
-
-@attrs.frozen
-class SGD:
-    """g += weight_decay·w;  v = momentum·v + g;  w -= rate·(g + momentum·v if nesterov else v)."""
-
-    learning_rate: float = 0.005
-    momentum: float = 0.0
-    nesterov: bool = False
-    weight_decay: float = 0.0
-
-
-@attrs.frozen
-class Adam:
-    """g += weight_decay·w;  m, v: moving averages of g, g² with their bias corrected by the count of
-    updates;  w -= rate·m̂/(sqrt(v̂) + epsilon)."""
-
-    learning_rate: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    weight_decay: float = 0.0
-
-
-@attrs.frozen
-class AdamW(Adam):
-    """Adam with decoupled decay: w -= rate·weight_decay·w before the step, and g left as it is."""
-
-    weight_decay: float = 0.01
-
-
-@attrs.frozen
-class RMSprop:
-    """g += weight_decay·w;  s = rho·s + (1 - rho)·g²;  u = momentum·u + g/(sqrt(s) + epsilon);  w -= rate·u."""
-
-    learning_rate: float = 0.001
-    rho: float = 0.9
-    epsilon: float = 1e-8
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-
-
-Optimizer = SGD | Adam | AdamW | RMSprop
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "sgd": SGD,
-    "adam": Adam,
-    "adamw": AdamW,
-    "rmsprop": RMSprop,
-}
-
-
-def slot_names(optimizer: Optimizer) -> tuple[str, ...]:
-    """Names of the arrays that an optimizer keeps for each parameter."""
-    if isinstance(optimizer, Adam):
-        return ("first_moment", "second_moment")
-    if isinstance(optimizer, RMSprop):
-        return ("second_moment", "velocity") if optimizer.momentum else ("second_moment",)
-    return ("velocity",) if optimizer.momentum else ()
-
-
-@attrs.frozen(eq=False)
-class Slots:
-    """Optimizer state: `values[slot][parameter]` in the shape of the parameter, where a parameter is
-    named as on disk ("layers.2.kernel"); `updates` counts the steps since the slots were new."""
-
-    values: Mapping[str, Mapping[str, Array]]
-    updates: int = 0
-
-
-@attrs.frozen(eq=False)
-class TrainState:
-    """A network in training. slots: None for a fresh optimizer; step: batches that the network and its
-    ancestors have trained, which is also its place in the order of batches."""
-
-    network: Network
-    slots: Slots | None = None
-    step: int = 0
-
-
-@attrs.frozen(eq=False)
-class Samples:
-    """Inputs and labels of N samples.
-
-    x: what enters layer `prefix` of the network, (N, ...); 0 means raw inputs. y: class indices (N,)
-    or regression targets (N, outputs).
-    """
-
-    x: Array
-    y: Array
-    prefix: int = 0
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 @attrs.frozen(eq=False)
@@ -125,7 +26,7 @@ class TrainingPlan:
     order: tuple[Array, ...]
     rates: Array
     batch_size: int = 16
-    optimizer: Optimizer = SGD()
+    optimizer: Optimizer = attrs.field(factory=SGD)
     loss: str = attrs.field(default="cross_entropy", validator=one_of(*LOSSES))
     clip_norm: float | None = None
     seed: int = 0
@@ -165,7 +66,7 @@ class Recipe:
     state_at_surgery: "reset" gives an edited network a fresh optimizer, "carry" takes its state along.
     """
 
-    optimizer: Optimizer = SGD()
+    optimizer: Optimizer = attrs.field(factory=SGD)
     loss: str = "cross_entropy"
     batch_size: int = 16
     clip_norm: float | None = None
@@ -221,48 +122,3 @@ def batches(plan: TrainingPlan) -> Iterator[Array]:
     for part in plan.order:
         for first in range(0, len(part), plan.batch_size):
             yield part[first : first + plan.batch_size]
-
-
-def apply_prefix(network: Network, samples: Samples) -> Samples:
-    """The samples as they enter the first layer that can change, in the network's dtype.
-
-    Every network of a run shares its frozen prefix, so this is done once and not at each step.
-    """
-    if samples.prefix == network.prefix and samples.x.dtype == network.dtype:
-        return samples
-    x = network.forward(samples.x, start=samples.prefix, stop=network.prefix)
-    return Samples(frozen_array(x), samples.y, network.prefix)
-
-
-@attrs.frozen
-class Evaluation:
-    """Mean loss, and accuracy (or R² for regression), over a set of samples."""
-
-    loss: float
-    accuracy: float
-
-
-def evaluate(logits: Array, y: Array, loss: str) -> Evaluation:
-    """Loss and accuracy of logits (N, outputs) against labels, in float64."""
-    z = logits.astype(np.float64)
-    if loss == "mean_squared_error":
-        return Evaluation(float(np.mean((z - y) ** 2)), r_squared(z, y))
-    peak = z.max(axis=1)
-    with np.errstate(invalid="ignore", over="ignore"):
-        total = np.log(np.exp(z - peak[:, None]).sum(axis=1)) + peak
-        losses = total - z[np.arange(len(z)), y]
-    return Evaluation(float(losses.mean()), float(np.mean(z.argmax(axis=1) == y)))
-
-
-def r_squared(predictions: Array, targets: Array) -> float:
-    """Coefficient of determination, averaged over outputs; 0 for an output that does not vary."""
-    residual = ((targets - predictions) ** 2).sum(axis=0)
-    total = ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
-    scores = np.where(total > 0, 1 - residual / np.where(total > 0, total, 1), 0.0)
-    return float(np.mean(scores))
-
-
-def optimizer_config(optimizer: Optimizer) -> dict[str, Any]:
-    """The optimizer's name and settings as JSON values."""
-    name = next(k for k, v in OPTIMIZERS.items() if v is type(optimizer))
-    return {"name": name, **attrs.asdict(optimizer)}

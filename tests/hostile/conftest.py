@@ -21,11 +21,11 @@ CLASSES = {
     "npz": "DataFileError",
     "spec": "SpecFileError",
 }
-ROWS = pytest.StashKey[list[tuple[str, str, str, str]]]()
+ROWS = "bad inputs"  # the property of a test's report that holds them, also behind workers
 
 
 @pytest.fixture
-def examine(tmp_path, request):
+def examine(tmp_path, record_property):
     """A function (loader, cases) that fails unless every case is refused as it should be.
 
     cases: by name (content, regex of the message); content is bytes, or makes what lies at a path.
@@ -35,7 +35,7 @@ def examine(tmp_path, request):
         paths = [[name, str(_make(tmp_path, loader, name, cases[name][0]))] for name in cases]
         found, children = _load(loader, paths)
         rows = [(loader, name, cases[name][1], _got(found[name], path)) for name, path in paths]
-        request.config.stash.setdefault(ROWS, []).extend(rows)
+        record_property(ROWS, rows)
         misses = {
             name: (cases[name][1], found[name])
             for name, path in paths
@@ -47,9 +47,11 @@ def examine(tmp_path, request):
     return run
 
 
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_terminal_summary(terminalreporter):
     """The table of every bad input: what it is, what was expected, what came."""
-    rows = config.stash.get(ROWS, [])
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    held = (value for report in reports for name, value in report.user_properties if name == ROWS)
+    rows = sorted(row for each in held for row in each)
     if not rows:
         return
     terminalreporter.section(f"{len(rows)} bad inputs")

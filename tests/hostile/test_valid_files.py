@@ -15,7 +15,8 @@ from safetensors.numpy import load_file
 from nas_surgery import Spec, load, save
 from nas_surgery.data.dataset import read_npz
 from nas_surgery.errors import DataError, ModelFileError
-from nas_surgery.formats.onnx.export import export_onnx, read_metadata
+from nas_surgery.formats.onnx.export import export_onnx
+from nas_surgery.formats.onnx.importing import read_metadata
 from nas_surgery.formats.regular_file import LIMIT_VARIABLE
 from nas_surgery.formats.safetensors import named_arrays, to_bytes
 from nas_surgery.network import ACTIVATIONS, LAYERS, Dense, Dropout, Flatten, Network, Normalize

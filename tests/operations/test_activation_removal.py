@@ -11,7 +11,9 @@ from nas_surgery.operations import Context, RemoveLayer, RemoveNeurons, Truncate
 from nas_surgery.surgery import Exactness
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import inputs, networks, seeds
-from nas_surgery.training.plans import SGD, Recipe, Samples, TrainState
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples, TrainState
 
 GENERATOR = np.random.default_rng(0)
 

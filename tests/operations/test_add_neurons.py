@@ -6,7 +6,9 @@ from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import AddNeurons, Context
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.networks import inputs
-from nas_surgery.training.plans import SGD, Recipe, TrainState
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import TrainState
 
 COUNTS = [1, 3, 5, 12]  # fewer than the 5 units, all of them, and more than twice as many
 

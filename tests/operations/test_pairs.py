@@ -10,7 +10,9 @@ from nas_surgery.operations import AddLayer, AddNeurons, Context
 from nas_surgery.testing.builders import Unbiased, build, labelled
 from nas_surgery.testing.networks import inputs, networks, seeds
 from nas_surgery.testing.oracles import numerical_gradient
-from nas_surgery.training.plans import SGD, Recipe, TrainState
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import TrainState
 
 NEW = ("pairs", "gradient", "zero")
 

@@ -9,7 +9,9 @@ from nas_surgery.operations import Context, Revive
 from nas_surgery.surgery import Exactness
 from nas_surgery.testing.builders import Unbiased, build, labelled
 from nas_surgery.testing.networks import seeds
-from nas_surgery.training.plans import SGD, Recipe, TrainState
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import TrainState
 
 
 def probe(network, count=100, seed=0):

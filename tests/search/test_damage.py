@@ -17,7 +17,9 @@ from nas_surgery.search.damage import SAMPLES, DamageMeter, combined, relative_c
 from nas_surgery.search.workbench import Workbench
 from nas_surgery.strategies.jobs import Job, Outcome
 from nas_surgery.testing.builders import build, labelled
-from nas_surgery.training.plans import SGD, Adam, Recipe, evaluate
+from nas_surgery.training.evaluation import evaluate
+from nas_surgery.training.optimizers import SGD, Adam
+from nas_surgery.training.plans import Recipe
 
 NETWORK = build(4, 8, "relu", 6, "tanh", 3)  # no unit of it is silent
 TRAIN, VALIDATION = labelled(NETWORK, 40, seed=1), labelled(NETWORK, 10, seed=2)

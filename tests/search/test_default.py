@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from nas_surgery.analysis.scores import paper_score
 from nas_surgery.network import keyed_generator
 from nas_surgery.operations import OPERATIONS
-from nas_surgery.strategies.default.settings import DefaultSettings
 from nas_surgery.strategies import Cost, DefaultStrategy, Failure, Outcome, Setting
+from nas_surgery.strategies.default.settings import DefaultSettings
 from nas_surgery.strategies.recommender import Limits
 from nas_surgery.surgery import origins
 from nas_surgery.testing.builders import build

@@ -10,17 +10,10 @@ from nas_surgery.strategies.jobs import Cost, Job
 from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.surgery import Carry, Promise, Surgery, proved
 from nas_surgery.testing.builders import build, labelled
-from nas_surgery.training.plans import (
-    SGD,
-    Adam,
-    AdamW,
-    Recipe,
-    RMSprop,
-    Samples,
-    TrainState,
-    evaluate,
-    slot_names,
-)
+from nas_surgery.training.evaluation import evaluate
+from nas_surgery.training.optimizers import SGD, Adam, AdamW, RMSprop, slot_names
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples, TrainState
 
 NETWORK = build(3, 5, "tanh", 4, dtype=np.float32)
 TRAIN, VALIDATION = labelled(NETWORK, 10, seed=1), labelled(NETWORK, 7, seed=2)

@@ -13,7 +13,9 @@ from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.testing import BackendConformance
 from nas_surgery.testing.backend import dropout
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import Adam, AdamW, RMSprop, Slots, batches
+from nas_surgery.training.optimizers import Adam, AdamW, RMSprop
+from nas_surgery.training.plans import batches
+from nas_surgery.training.state import Slots
 
 
 class Suite(BackendConformance):

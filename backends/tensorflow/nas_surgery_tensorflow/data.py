@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Array, Layer, Network
-from nas_surgery.training.plans import Samples, apply_prefix
+from nas_surgery.training.state import Samples, apply_prefix
 from nas_surgery_tensorflow.devices import on
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas_surgery.network import Array
-from nas_surgery.training.plans import SGD, Adam, AdamW, Optimizer, RMSprop
+from nas_surgery.training.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 
 Tensors = Sequence[tf.Tensor]
 Slots = Mapping[str, Tensors]

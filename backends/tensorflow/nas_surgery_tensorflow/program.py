@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import attrs
 import tensorflow as tf
 
-from nas_surgery.training.plans import SGD, Optimizer, slot_names
+from nas_surgery.training.optimizers import SGD, Optimizer, slot_names
 from nas_surgery_tensorflow.layers import Description, Linear, forward
 from nas_surgery_tensorflow.losses import LOSSES
 from nas_surgery_tensorflow.optimizers import clipped, updated

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from nas_surgery.network import Array, Network, Shape
 from nas_surgery.training.backend import Backend, raw_samples
-from nas_surgery.training.plans import Samples, Slots, TrainingPlan, TrainState, slot_names
+from nas_surgery.training.optimizers import slot_names
+from nas_surgery.training.plans import TrainingPlan
+from nas_surgery.training.state import Samples, Slots, TrainState
 from nas_surgery_tensorflow.data import PlacedSamples
 from nas_surgery_tensorflow.devices import named_device, on, present_devices
 from nas_surgery_tensorflow.layers import describe, forward

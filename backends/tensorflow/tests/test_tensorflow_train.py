@@ -16,16 +16,10 @@ from nas_surgery.testing.backend.optimizers import OPTIMIZERS
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.networks import networks
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
-from nas_surgery.training.plans import (
-    LOSSES,
-    SGD,
-    Adam,
-    Optimizer,
-    Recipe,
-    Samples,
-    TrainState,
-    apply_prefix,
-)
+from nas_surgery.training.evaluation import LOSSES
+from nas_surgery.training.optimizers import SGD, Adam, Optimizer
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples, TrainState, apply_prefix
 from nas_surgery_tensorflow import load
 
 BACKEND = load()

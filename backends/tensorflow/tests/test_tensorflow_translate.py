@@ -11,7 +11,9 @@ from nas_surgery.network import Activation, Dense, Dropout, Flatten, Network, No
 from nas_surgery.testing.builders import build, exact_in_float32, labelled
 from nas_surgery.testing.oracles import assert_close
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import SGD, Recipe, Samples, TrainState
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples, TrainState
 from nas_surgery_tensorflow import load
 
 NORMALIZE = Normalize(*map(exact_in_float32, (np.full((2, 1), 0.3), np.array([[0.1], [7.7]]))))

@@ -7,7 +7,7 @@ import torch
 
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Array, Layer, Network
-from nas_surgery.training.plans import Samples, apply_prefix
+from nas_surgery.training.state import Samples, apply_prefix
 
 
 class PlacedSamples:

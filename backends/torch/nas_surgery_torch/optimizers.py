@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from nas_surgery.training.plans import SGD, Adam, AdamW, Optimizer, RMSprop
+from nas_surgery.training.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from nas_surgery_torch.layers import Call
 
 Vectors = Mapping[str, torch.Tensor]

@@ -7,7 +7,9 @@ import torch
 
 from nas_surgery.network import Array, Network, Shape
 from nas_surgery.training.backend import Backend, raw_samples
-from nas_surgery.training.plans import SGD, Samples, Slots, TrainingPlan, TrainState, slot_names
+from nas_surgery.training.optimizers import SGD, slot_names
+from nas_surgery.training.plans import TrainingPlan
+from nas_surgery.training.state import Samples, Slots, TrainState
 from nas_surgery_torch import cuda_graph, translate
 from nas_surgery_torch.cuda_graph import GraphedStep
 from nas_surgery_torch.data import PlacedSamples, moved

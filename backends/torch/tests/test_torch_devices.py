@@ -9,7 +9,9 @@ from nas_surgery.errors import BackendError
 from nas_surgery.testing import on_device
 from nas_surgery.testing.backend.base import state_bits
 from nas_surgery.testing.builders import build, labelled
-from nas_surgery.training.plans import SGD, Adam, Optimizer, Recipe, RMSprop, TrainState
+from nas_surgery.training.optimizers import SGD, Adam, Optimizer, RMSprop
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import TrainState
 from nas_surgery_torch import cuda_graph, train
 from nas_surgery_torch.cuda_graph import GraphedStep
 from nas_surgery_torch.train import TorchBackend

@@ -12,7 +12,10 @@ from nas_surgery.testing.backend.base import state_bits
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.networks import networks
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
-from nas_surgery.training.plans import LOSSES, SGD, Adam, Recipe, Samples, TrainState, apply_prefix
+from nas_surgery.training.evaluation import LOSSES
+from nas_surgery.training.optimizers import SGD, Adam
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples, TrainState, apply_prefix
 from nas_surgery_torch import devices, train
 from nas_surgery_torch.devices import repeatable
 from nas_surgery_torch.train import TorchBackend

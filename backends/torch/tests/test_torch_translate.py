@@ -12,7 +12,9 @@ from nas_surgery.errors import BackendError, NetworkError
 from nas_surgery.network import ACTIVATIONS
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters
-from nas_surgery.training.plans import SGD, AdamW, Recipe, TrainState, batches
+from nas_surgery.training.optimizers import SGD, AdamW
+from nas_surgery.training.plans import Recipe, batches
+from nas_surgery.training.state import TrainState
 from nas_surgery_torch.train import TorchBackend
 
 BACKEND = TorchBackend()

@@ -1,26 +1,21 @@
-"""ONNX: export of a network, its check under onnxruntime, and reading back what was exported.
+"""Export of a network to ONNX.
 
 onnx stamps newer versions by default than onnxruntime accepts, so opset and IR version are pinned.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-import attrs
 import numpy as np
-from numpy.typing import ArrayLike
 
-from nas_surgery.errors import ModelFileError, NetworkError
-from nas_surgery.formats.onnx.reading import check_foreign, read_export, read_model
-from nas_surgery.formats.safetensors import METADATA_KEY, described, from_description, named_arrays
+from nas_surgery.errors import ModelFileError
+from nas_surgery.formats.safetensors import METADATA_KEY, described, named_arrays
 from nas_surgery.formats.strict_json import strict_json
 from nas_surgery.network import Activation, Array, Dense, Flatten, Layer, Network, Normalize
 from nas_surgery.network.activations import LEAKY_SLOPE
 from nas_surgery.network.network import array_name
-from nas_surgery.network.rounding import bounded_forward, unit_roundoff
 
 OPSET = 21
 IR_VERSION = 10
@@ -71,105 +66,6 @@ def export_onnx(network: Network, metadata: Mapping[str, Any] | None = None) -> 
     helper.set_model_props(model, _properties(network, metadata or {}))
     content: bytes = model.SerializeToString(deterministic=True)
     return content
-
-
-@attrs.frozen
-class Agreement:
-    """How far an exported model is from its network, relative to the largest output.
-
-    difference: of the model to `Network.forward`. rounding: what float arithmetic may explain of the
-    difference to float64. beyond: whether either is further from float64 than that explains.
-    """
-
-    difference: float
-    rounding: float
-    beyond: bool
-
-    def __str__(self) -> str:
-        return (
-            f"the exported model differs from the network by {self.difference:.1e},"
-            f" where rounding explains {self.rounding:.1e}"
-        )
-
-
-def compare_onnx(content: bytes, network: Network, x: ArrayLike) -> Agreement:
-    """Run the model under onnxruntime on raw inputs `x`, together and one by one.
-
-    It and `Network.forward` are both compared with float64, against what the sums of each layer can
-    lose. Raises ModelFileError if onnxruntime does not run the model.
-    """
-    batch = np.asarray(x)
-    again = min(4, len(batch))
-    found, held = _answers(content, batch, again), network.forward(batch)
-    # onnxruntime fuses, and computes parts of float64 networks in float32
-    exact, bound = bounded_forward(network, batch, unit_roundoff(np.float32))
-    held, exact, bound = (np.concatenate([a, a[:again]]) for a in (held, exact, bound))
-    scale = max(float(np.abs(held).max(initial=0)), float(np.finfo(np.float32).tiny))
-    within = (np.abs(found - exact) <= bound) & (np.abs(held - exact) <= bound)
-    difference = float(np.abs(found - held).max(initial=0)) / scale
-    return Agreement(difference, float(bound.max(initial=0)) / scale, not bool(within.all()))
-
-
-def check_onnx(content: bytes, network: Network, x: ArrayLike) -> float:
-    """The difference that `compare_onnx` finds; ModelFileError if it is beyond rounding."""
-    agreement = compare_onnx(content, network, x)
-    if agreement.beyond:
-        raise ModelFileError(str(agreement))
-    return agreement.difference
-
-
-def _answers(content: bytes, batch: Array, again: int) -> Array:
-    """Outputs of the whole batch, then of the first `again` samples one by one."""
-    try:
-        run = onnx_function(content)
-        return np.concatenate([run(batch), *(run(batch[i : i + 1]) for i in range(again))])
-    except Exception as error:  # onnxruntime has kinds of its own
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelFileError(f"onnxruntime does not run the exported model: {reason}") from error
-
-
-def onnx_function(content: bytes) -> Callable[[ArrayLike], Array]:
-    """The model as a function from raw inputs to logits, run by onnxruntime on the CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    dtype = np.float64 if "double" in session.get_inputs()[0].type else np.float32
-
-    def run(x: ArrayLike) -> Array:
-        logits: Array = session.run([OUTPUT], {INPUT: np.asarray(x, dtype)})[0]
-        return logits
-
-    return run
-
-
-def read_onnx(path: Path) -> Network:
-    """The network in a file that `export_onnx` made; ModelFileError for any other.
-
-    A file that is byte for byte what `export_onnx` writes for the network in it is known to be
-    harmless. Any other is compared with that in a process of its own.
-    """
-    try:
-        content = read_model(path)
-        held = read_export(content)
-        network = from_description(held.description, held.arrays)
-        expected = export_onnx(network, held.metadata)
-        if content != expected:
-            check_foreign(content, expected)
-        return network
-    except (ModelFileError, NetworkError) as error:
-        raise ModelFileError(f"{path}: {error}") from None
-
-
-def read_metadata(source: bytes | Path) -> dict[str, Any]:
-    """The metadata of an exported model or file by key, without the structure."""
-    if isinstance(source, bytes):
-        return read_export(source).metadata
-    try:
-        return read_export(read_model(source)).metadata
-    except ModelFileError as error:
-        raise ModelFileError(f"{source}: {error}") from None
 
 
 def _properties(network: Network, metadata: Mapping[str, Any]) -> dict[str, str]:

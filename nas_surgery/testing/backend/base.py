@@ -7,7 +7,8 @@ import pytest
 
 from nas_surgery.network import Array, Network, Shape
 from nas_surgery.training.backend import Backend, raw_samples
-from nas_surgery.training.plans import Samples, TrainingPlan, TrainState
+from nas_surgery.training.plans import TrainingPlan
+from nas_surgery.training.state import Samples, TrainState
 
 
 class BackendSuite:

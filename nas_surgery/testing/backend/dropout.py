@@ -8,7 +8,9 @@ from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import SGD, Recipe, Samples, TrainingPlan, TrainState
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe, TrainingPlan
+from nas_surgery.training.state import Samples, TrainState
 
 UNITS, ROWS = 400, 6
 

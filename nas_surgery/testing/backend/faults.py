@@ -11,7 +11,9 @@ from nas_surgery.network import Array, Layer, Shape
 from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import SGD, Recipe, Samples
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples
 
 
 @attrs.frozen

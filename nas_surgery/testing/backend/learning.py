@@ -15,16 +15,10 @@ from nas_surgery.testing.oracles import (
     train_reference,
 )
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import (
-    LOSSES,
-    SGD,
-    Recipe,
-    Samples,
-    TrainingPlan,
-    TrainState,
-    apply_prefix,
-    batches,
-)
+from nas_surgery.training.evaluation import LOSSES
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe, TrainingPlan, batches
+from nas_surgery.training.state import Samples, TrainState, apply_prefix
 
 STRUCTURES = [kind for kind in NETWORKS if kind != "dropout"]  # masks are each backend's own
 DIFFERENCES = {"float32": 1e-5, "float64": 1e-7}  # how exact w - w' and finite differences are

@@ -7,18 +7,9 @@ from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.builders import Unbiased, build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import (
-    SGD,
-    Adam,
-    AdamW,
-    Optimizer,
-    Recipe,
-    RMSprop,
-    Samples,
-    Schedule,
-    TrainState,
-    slot_names,
-)
+from nas_surgery.training.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, slot_names
+from nas_surgery.training.plans import Recipe, Schedule
+from nas_surgery.training.state import Samples, TrainState
 
 # A large epsilon shows where it stands in the formula; with 1e-8 a wrong place hides.
 OPTIMIZERS: dict[str, Optimizer] = {

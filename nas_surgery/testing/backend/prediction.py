@@ -9,7 +9,7 @@ from nas_surgery.testing.backend.native import NETWORKS
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import Samples, apply_prefix
+from nas_surgery.training.state import Samples, apply_prefix
 
 
 class Prediction(BackendSuite):

@@ -14,7 +14,9 @@ from nas_surgery.testing.backend.optimizers import OPTIMIZERS, SCHEDULES
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.plans import SGD, Recipe, Samples, TrainState
+from nas_surgery.training.optimizers import SGD
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import Samples, TrainState
 
 SAMPLES, STEPS = 22, 8  # in batches of 4: six steps an epoch, the last of two samples
 
