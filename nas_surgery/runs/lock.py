@@ -6,8 +6,6 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from nas_surgery.errors import ModelFileError, RunError
 from nas_surgery.formats.regular_file import open_regular, size_limit
 
@@ -20,6 +18,8 @@ class RunLock:
     """The file `lock`, held by one process at a time and signed by each that held it."""
 
     def __init__(self, path: Path) -> None:
+        from filelock import FileLock  # not at the top: runs in memory need none
+
         self.path = path
         self._lock = FileLock(
             path,
@@ -44,6 +44,8 @@ class RunLock:
         text = self._text()
         if not (_SIGNATURE.fullmatch(text) or _BEFORE.fullmatch(text)):
             raise RunError(f"{self.path}: not a lock that a run has left")
+        from filelock import Timeout
+
         try:
             self._lock.acquire()
         except Timeout:
