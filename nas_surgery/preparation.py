@@ -9,6 +9,7 @@ import attrs
 
 from nas_surgery.backends import Backend
 from nas_surgery.data import Dataset, as_dataset, load_dataset
+from nas_surgery.defaults import Facts, resolve
 from nas_surgery.errors import DataError, NasSurgeryError, SpecError
 from nas_surgery.files import load
 from nas_surgery.network import Network
@@ -17,8 +18,8 @@ from nas_surgery.plugins import Registry, default_registry, load_registry
 from nas_surgery.recommender import Limits
 from nas_surgery.scores import Score, wanted
 from nas_surgery.search.strategy import Strategy
-from nas_surgery.spec import SearchSpec, Spec
-from nas_surgery.splits import Splits, split
+from nas_surgery.spec import SearchSpec, Spec, settled
+from nas_surgery.splits import Splits, scaling_layer, split
 from nas_surgery.structuring import structure, unknown_key
 from nas_surgery.training import Recipe
 from nas_surgery.trials import sound_operations, try_score
@@ -28,8 +29,8 @@ ARRAYS = "arrays"  # the source of data that came from Python
 
 @attrs.frozen(eq=False)
 class Preparation:
-    """A run that is ready to start. refused: a line on each installed operation
-    that does not work and takes no part."""
+    """A run that is ready to start. spec: with everything filled in that it left out. refused: a line
+    on each installed operation that does not work and takes no part."""
 
     spec: Spec
     registry: Registry
@@ -46,6 +47,10 @@ class Preparation:
     @property
     def steps_per_epoch(self) -> int:
         return self.recipe.steps_per_epoch(len(self.splits.train))
+
+    @property
+    def max_epochs(self) -> int:
+        return settled(self.spec.search.max_epochs)
 
     @property
     def limits(self) -> Limits:
@@ -83,7 +88,6 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
         wanted(score)
         try_score(registry, spec.search.score, score)
     operations, refused = _operations(spec, registry)
-    spec.training.make_optimizer()
     if data is not None:
         spec = attrs.evolve(spec, data=attrs.evolve(spec.data, source=ARRAYS))
     dataset = _dataset(spec, registry, data)
@@ -91,11 +95,16 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
         splits = split(dataset, spec.data.split_plan(), spec.training.loss)
     except DataError as error:
         raise DataError(f"data source {spec.data.source!r}: {error}") from None
+    given = network is not None or spec.network.file is not None
+    spec = resolve(spec, Facts.of(splits), type(strategy).as_in_paper, given)
+    scaling = scaling_layer(splits.train.x, spec.data.scaling)
+    splits = attrs.evolve(splits, normalize=scaling)
     start = _start(spec, splits, dataset.sample_shape, network)
     strategy.check(start, limits_of(spec.search), operations)
     backend.check(start)
-    steps = -(-len(splits.train) // spec.training.batch_size)
-    recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
+    steps = -(-len(splits.train) // settled(spec.training.batch_size))
+    epochs = settled(spec.search.max_epochs)
+    recipe = spec.training.recipe(splits.loss, spec.seed, steps, epochs)
     return Preparation(
         spec,
         registry,
@@ -160,7 +169,7 @@ def _start(
     if network is None:
         network = Network.dense(
             sample_shape,
-            spec.network.hidden,
+            settled(spec.network.hidden),
             splits.outputs,
             spec.network.activation,
             seed=spec.seed,

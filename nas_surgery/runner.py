@@ -238,7 +238,7 @@ class _Run:
         return spec.run.baseline and spec.run.workers > 1 and spec.search.max_seconds is None
 
     def _baseline_job(self) -> Job:
-        steps = self.made.spec.search.max_epochs * self.made.steps_per_epoch
+        steps = self.made.max_epochs * self.made.steps_per_epoch
         return Job(BASELINE, None, (), steps, "baseline")
 
     def _baseline(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class SplitPlan:
     test: float = 0.2
     shuffle: bool = True
     seed: int = 0
-    scaling: str = "unit"
+    scaling: str | None = "unit"
 
 
 @attrs.frozen(eq=False)
@@ -252,14 +252,14 @@ def _finish(
     return Splits(train, validation, test, normalize, loss, len(mean), (), mean, scale)
 
 
-def scaling_layer(x: Array, scaling: str) -> Normalize | None:
+def scaling_layer(x: Array, scaling: str | None) -> Normalize | None:
     """The layer that scales raw inputs like `x` (N, ...), measured on them.
 
     "unit": to [0, 1]; "standard": to mean 0 and variance 1; "none": no layer. Vectors of measurements
     are scaled feature by feature. Pixels share one scale, or one per channel with "standard": samples
     with several axes, and vectors of whole numbers from 0 to 255.
     """
-    if scaling == "none":
+    if scaling in ("none", None):
         return None
     pixels = x.ndim > 2 or _looks_like_pixels(x)
     axes: int | tuple[int, ...] | None = None if pixels else 0

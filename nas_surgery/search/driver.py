@@ -129,7 +129,7 @@ class Driver:
         return Setting(
             network=made.network,
             seed=made.spec.seed,
-            max_epochs=search.max_epochs,
+            max_epochs=made.max_epochs,
             steps_per_epoch=made.steps_per_epoch,
             training_samples=len(made.splits.train),
             operations=made.operations,

@@ -6,7 +6,7 @@ optimization, Neural Networks 144 (2021) 384-393, section 3.3.
 
 from collections.abc import Generator, Sequence
 from math import isfinite, nan
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -29,6 +29,8 @@ class PaperStrategy(Strategy):
     of the decision before. mode, top_n, random_draw: how candidates are chosen. epsilon_relative ε₁,
     epsilon_absolute ε₂: thresholds of eq. 13.
     """
+
+    as_in_paper: ClassVar[bool] = True
 
     initial_epochs: int = attrs.field(default=10, validator=whole(1))
     epoch_step: int = attrs.field(default=10, validator=whole(1))

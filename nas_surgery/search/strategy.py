@@ -76,9 +76,11 @@ class Strategy(ABC):
 
     A strategy is pure: the same outcomes lead to the same jobs. It touches no clock, disk, device or
     process, so a run can be replayed from its journal. judges_by_score: whether `search.score` is asked.
+    as_in_paper: whether training is as in the paper where a spec is silent, or chosen from the data.
     """
 
     judges_by_score: ClassVar[bool] = True
+    as_in_paper: ClassVar[bool] = False
 
     def check(self, network: Network, limits: Limits, operations: Operations) -> None:
         """Raise a SpecError if the search cannot bring this start within the limits; here, if it is
