@@ -71,7 +71,7 @@ def from_data(facts: Facts) -> Tables:
 
 def adaptive(facts: Facts) -> dict[str, Any]:
     """Settings of `[training]` for Adam and what follows it."""
-    return {"learning_rate": 0.001, "schedule": "cosine"}
+    return {"learning_rate": 0.003, "weight_decay": 0.1, "schedule": "cosine"}
 
 
 def batch_size(samples: int) -> int:

@@ -56,6 +56,10 @@ class DefaultStrategy(Strategy):
     network still learns fast.
     regret: training is taken back if the loss was lower before by this share, and the accuracy no
     lower: the losses of one network swing by 3 % from epoch to epoch.
+    stamina: looks in a row that find nothing better, where the optimizer decays weights, before training
+    goes back to the best network. If the training loss fell, it goes on with the weight decay times
+    `firmer`, up to `firmest` times the first.
+    look: training between two looks at the validation loss.
     backoff, retries: training that diverged, or was taken back, is tried again with the learning rate
     times `backoff`, which stays.
     growth_method, removal_method: of `add_neurons` and `remove_neurons`. "gradient" did not do better
@@ -83,6 +87,10 @@ class DefaultStrategy(Strategy):
     ending: float = attrs.field(default=0.06, validator=_share)
     cooling: float = attrs.field(default=0.2, validator=_positive)
     regret: float = attrs.field(default=0.1, validator=number(minimum=0))
+    stamina: int = attrs.field(default=3, validator=whole(1))
+    firmer: float = attrs.field(default=3.0, validator=number(minimum=1))
+    firmest: float = attrs.field(default=9.0, validator=number(minimum=1))
+    look: float = attrs.field(default=0.025, validator=_share)
     backoff: float = attrs.field(default=0.3, validator=number(above=0, below=1))
     retries: int = attrs.field(default=2, validator=whole(0))
     growth_method: str = attrs.field(default="pairs", validator=one_of(*GROWTH_METHODS))
@@ -101,7 +109,7 @@ class DefaultStrategy(Strategy):
 
     def search(self, setting: Setting) -> Search:
         budget = Budget.of(setting, self.max_cost)
-        course = Course(setting, budget, self.price, self.regret, self.patience, self.backoff)
+        course = Course(setting, budget, self)
         moves = self._moves(setting.operations, setting.limits)
         first = yield from warm_up(course, moves, self)
         if course.head is None:
@@ -109,4 +117,4 @@ class DefaultStrategy(Strategy):
         yield from grow(course, moves, self)
         yield from shrink(course, moves, self)
         yield from finish(course, self)
-        return course.place.outcome.job
+        return course.winner.outcome.job

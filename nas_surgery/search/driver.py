@@ -137,6 +137,7 @@ class Driver:
             score_name=search.score,
             limits=made.limits,
             target_accuracy=search.target_accuracy,
+            weight_decay=made.recipe.optimizer.weight_decay,
             report=self._report,
         )
 

@@ -31,7 +31,7 @@ def grow(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
         if winner is None:
             return
         lost = lost + 1 if winner.outcome.parameters == network.parameter_count else 0
-        course.go_on_with(winner)
+        course.go_on_with(winner, terms.price)
 
 
 def revive(course: Course, moves: Moves) -> Steps:

@@ -22,8 +22,8 @@ class Job:
     """Take the network that job `parent` left (None: the start network), operate, train, evaluate.
 
     id: counts up from 0 within a run, and keys the randomness of the operations. steps: batches to
-    train. purpose: a word for people ("pretrain", "candidate", "branch"). rate: factor of the
-    learning rate. average: the network is the mean over the ends of this many last epochs. thresholds:
+    train. purpose: a word for people ("pretrain", "candidate", "branch"). rate, decay: factors of the
+    learning rate and of the weight decay. average: the network is the mean over the ends of this many last epochs. thresholds:
     (ε₁, ε₂) of eq. 13, for proposals on the trained network; None for no proposals.
     """
 
@@ -33,6 +33,7 @@ class Job:
     steps: int = 0
     purpose: str = "branch"
     rate: float = 1.0
+    decay: float = 1.0
     average: int = 0
     thresholds: tuple[float, float] | None = None
 
@@ -44,6 +45,7 @@ class Job:
             "steps": self.steps,
             "purpose": self.purpose,
             **({"rate": self.rate} if self.rate != 1.0 else {}),
+            **({"decay": self.decay} if self.decay != 1.0 else {}),
             **({"average": self.average} if self.average else {}),
             **({"thresholds": list(self.thresholds)} if self.thresholds else {}),
         }

@@ -58,7 +58,7 @@ def _removed(course: Course, moves: Moves, settings: "DefaultStrategy", pace: fl
     winner = yield from race(course, [narrowed], Terms("removal", (rung,), price))
     if winner is None:
         return False
-    return course.go_on_with(winner) and winner.outcome.parameters < place.outcome.parameters
+    return course.go_on_with(winner, price) and winner.outcome.parameters < place.outcome.parameters
 
 
 def halvings(place: Head, move: Move) -> float:

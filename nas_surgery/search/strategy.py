@@ -28,7 +28,7 @@ class Setting:
     """What a search is about, as far as decisions need it.
 
     network: the start. max_epochs: of the winner's training. steps_per_epoch: batches in one.
-    training_samples: in one epoch. report: told by name of a score that raised.
+    training_samples: in one epoch. weight_decay: of the optimizer. report: told by name of a score that raised.
     """
 
     network: Network
@@ -41,6 +41,7 @@ class Setting:
     score_name: str = "paper"
     limits: Limits = attrs.Factory(Limits)
     target_accuracy: float | None = None
+    weight_decay: float = 0.0
     report: Callable[[str, BaseException], None] = raise_fault
 
 

@@ -42,15 +42,17 @@ def train(course: Course, steps: int, settings: "DefaultStrategy") -> Arrived:
 
     Whether it came all the way: otherwise nothing is left to spend, or no try came to anything.
     """
-    end = min(course.step + steps, course.total)
-    for attempt in range(1 + settings.retries):
-        if course.step >= end or course.finished:
-            break
-        head = yield from _stretch(course, end - course.step, attempt)
+    end, failed = min(course.step + steps, course.total), 0
+    while course.step < end and not course.finished and failed <= settings.retries:
+        length = min(end - course.step, course.steps(settings.look) if course.decays else steps)
+        head = yield from _stretch(course, length, failed)
         if head is None:
+            failed += 1
             course.slow_down()
-        elif course.go_on_with(head):
+        elif head is course.head:
             break
+        else:
+            course.go_on_with(head)
     return course.step >= end
 
 
@@ -61,9 +63,10 @@ def finish(course: Course, settings: "DefaultStrategy") -> Steps:
     while course.step < rest and not course.finished:
         steps = min(rest - course.step, course.steps(settings.pause))
         if not (yield from train(course, steps, settings)):
-            return
-    if not course.finished:
-        yield from _end(course, settings, course.total - course.step)
+            break
+    left = min(course.total - course.step, epochs * course.setting.steps_per_epoch)
+    if left and not course.reached:
+        yield from _end(course, settings, left)
 
 
 def _end(course: Course, settings: "DefaultStrategy", steps: int) -> Steps:

@@ -180,7 +180,7 @@ class Workbench:
         stretches = [job.steps - tail * epoch] + [epoch] * tail
         losses, ends = [np.zeros(0)], []
         for steps in (steps for steps in stretches if steps):
-            plan = self.recipe.plan(self.samples, state.step, steps, job.rate)
+            plan = self.recipe.plan(self.samples, state.step, steps, job.rate, job.decay)
             state, part = self.backend.train(state, self._train, plan)
             losses.append(part)
             ends.append(state.network)

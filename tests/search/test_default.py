@@ -93,6 +93,7 @@ class World:
             job.id,
             accuracy,
             found,
+            1 / (1 + start + job.steps),  # a training loss that always falls
             topology=network,
             position=start + job.steps,
             origins=kept,
@@ -408,6 +409,52 @@ def test_training_that_goes_too_fast_is_taken_back_and_slows_down():
     assert winner.loss < 1
     parents = {job.parent for job in world.jobs.values()}
     assert not [o.job for o in world.outcomes.values() if o.loss > 2 and o.job in parents]
+
+
+def overfitting(decay, since=300):
+    """A loss that rises from some step on, unless the weight decay is at least so many times the first."""
+
+    def loss(job, network, step):
+        return 1 - min(step, since) / 1_000 + (job.decay < decay) * max(0, step - since) / 1_000
+
+    return loss
+
+
+@pytest.mark.parametrize("least", [2.0, 8.0])
+def test_overfitting_raises_the_weight_decay(least):
+    """After `stamina` looks without anything better, training goes on from the best network, firmer."""
+    world = World(overfitting(least), weight_decay=0.1).search(stamina=2, look=0.02, max_cost=4.0)
+    raised = [job for job in world.jobs.values() if job.decay > 1]
+    assert {job.decay for job in raised} == {3.0, 9.0} if least > 3 else {3.0}
+    assert world.outcomes[raised[0].parent].loss == pytest.approx(0.7, abs=0.1)
+    assert world.outcomes[world.winner].step == 2500
+    assert world.outcomes[world.winner].loss == pytest.approx(0.7, abs=0.1)
+    assert all(job.rate in (1.0, 0.2) for job in world.jobs.values())  # that of the ending
+
+
+def test_overfitting_that_no_weight_decay_stops_ends_with_the_best_network():
+    """The decay is raised so far as `firmest` says; what comes later is worse, and does not win."""
+    world = World(overfitting(1e9), weight_decay=0.1).search(max_cost=4.0, firmest=9.0)
+    assert max(job.decay for job in world.jobs.values()) <= 9.0
+    best = min(o.loss for o in world.outcomes.values())
+    assert world.outcomes[world.winner].loss == best
+    assert max(o.step for o in world.outcomes.values()) < 1500
+
+
+def test_without_weight_decay_nothing_is_raised():
+    """An optimizer that decays no weights trains in long stretches, and slows down where it must."""
+    world = World(overfitting(2.0)).search()
+    assert all(job.decay == 1.0 for job in world.jobs.values())
+
+
+def test_a_worse_look_or_two_are_forgiven():
+    """Losses swing; only `stamina` looks in a row, none of them better or more accurate, count."""
+    swings = World(
+        lambda job, network, step: 1 - step / 5_000 + 0.1 * (job.id % 3 > 0),
+        weight_decay=0.1,
+    ).search(stamina=3, growth_until=0.0, removal_until=0.0)
+    assert all(job.decay == 1.0 for job in swings.jobs.values())
+    assert swings.outcomes[swings.winner].step == 2500
 
 
 def test_stretches_of_no_length_do_not_count_against_patience():

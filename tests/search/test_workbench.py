@@ -10,7 +10,7 @@ from nas_surgery.search.jobs import Cost, Job
 from nas_surgery.search.workbench import PROBE_SAMPLES, Workbench
 from nas_surgery.surgery import Surgery, proved
 from nas_surgery.testing.builders import build, labelled
-from nas_surgery.training import SGD, Recipe, Samples, TrainState
+from nas_surgery.training import SGD, AdamW, Recipe, Samples, TrainState
 
 NETWORK = build(3, 5, "tanh", 4, dtype=np.float32)
 TRAIN, VALIDATION = labelled(NETWORK, 10, seed=1), labelled(NETWORK, 7, seed=2)
@@ -69,6 +69,18 @@ def test_identity_keeps_the_optimizers_state_and_surgery_resets_it():
     fresh, _ = NumpyBackend().train(TrainState(edited, None, 4), TRAIN, plan)
     assert grown.state.network.equals(fresh.network)
     assert grown.origins == (None, 1, None)
+
+
+def test_the_weight_decay_of_a_job_is_scaled_by_its_decay():
+    """The factor stands in front of the optimizer's own, and in the journal where it is not one."""
+    given = Recipe(AdamW(0.01, weight_decay=0.1), batch_size=4)
+    firm = bench(given).perform(Job(0, None, steps=3, decay=3.0), None)
+    same = bench(Recipe(AdamW(0.01, weight_decay=0.1 * 3.0), batch_size=4))
+    assert firm.digest == same.perform(Job(0, None, steps=3), None).digest
+    assert firm.digest != bench(given).perform(Job(0, None, steps=3), None).digest
+    job = Job(0, None, steps=3, decay=3.0)
+    assert Job.from_json(job.to_json(), {}) == job
+    assert "decay" not in Job(0, None).to_json()
 
 
 def test_the_learning_rate_of_a_job_is_scaled_by_its_rate():
