@@ -19,6 +19,7 @@ PAPER: Tables = {
     "training": {"optimizer": "sgd", "batch_size": 16},
     "search": {"max_epochs": 100},
 }
+PLAIN = {"schedule": "constant", "state_at_surgery": "reset"}
 ADAPTIVE = ("adam", "adamw")
 START = 32
 MOST_STEPS = 10_000
@@ -56,7 +57,7 @@ def resolve(spec: Spec, facts: Facts, paper: bool = False, start: bool = False) 
     spec = _filled(spec, {k: v for k, v in tables.items() if k != "network" or not start})
     if spec.training.optimizer in ADAPTIVE and not paper:
         spec = _filled(spec, {"training": adaptive(facts)})
-    return _filled(spec, {"training": {"schedule": "constant", **_own_rate(spec.training)}})
+    return _filled(spec, {"training": {**PLAIN, **_own_rate(spec.training)}})
 
 
 def from_data(facts: Facts) -> Tables:
@@ -71,7 +72,12 @@ def from_data(facts: Facts) -> Tables:
 
 def adaptive(facts: Facts) -> dict[str, Any]:
     """Settings of `[training]` for Adam and what follows it."""
-    return {"learning_rate": 0.003, "weight_decay": 0.1, "schedule": "cosine"}
+    return {
+        "learning_rate": 0.003,
+        "weight_decay": 0.3,
+        "schedule": "cosine",
+        "state_at_surgery": "carry",
+    }
 
 
 def batch_size(samples: int) -> int:

@@ -104,8 +104,8 @@ class NetworkSpec:
 class TrainingSpec:
     """`[training]`: backend, optimizer and loss.
 
-    optimizer, learning_rate, weight_decay, batch_size, schedule: None for what `nas_surgery.defaults`
-    chooses. What else is None is the optimizer's own default.
+    optimizer, learning_rate, weight_decay, batch_size, schedule, state_at_surgery: None for what
+    `nas_surgery.defaults` chooses. What else is None is the optimizer's own default.
 
     state_at_surgery: whether an edited network gets a fresh optimizer ("reset") or keeps the state of
     what remains ("carry").
@@ -130,8 +130,8 @@ class TrainingSpec:
     schedule: str | None = attrs.field(default=None, validator=optional(one_of(*SCHEDULES)))
     schedule_epochs: int = attrs.field(default=30, validator=whole(1))
     schedule_factor: float = attrs.field(default=0.1, validator=number(above=0))
-    state_at_surgery: str = attrs.field(
-        default=STATE_AT_SURGERY[0], validator=one_of(*STATE_AT_SURGERY)
+    state_at_surgery: str | None = attrs.field(
+        default=None, validator=optional(one_of(*STATE_AT_SURGERY))
     )
 
     def make_optimizer(self) -> Optimizer:
@@ -169,7 +169,7 @@ class TrainingSpec:
             self.clip_norm,
             schedule,
             seed,
-            self.state_at_surgery,
+            settled(self.state_at_surgery),
         )
 
 

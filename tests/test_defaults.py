@@ -13,7 +13,7 @@ FACTS = Facts(samples=1_000, inputs=20, outputs=3, regression=False, pixels=Fals
 LEFT_OUT = {
     "data": ["scaling"],
     "network": ["hidden"],
-    "training": ["optimizer", "learning_rate", "batch_size", "schedule"],
+    "training": ["optimizer", "learning_rate", "batch_size", "schedule", "state_at_surgery"],
     "search": ["max_epochs"],
 }
 GIVEN = {
@@ -25,6 +25,7 @@ GIVEN = {
         "weight_decay": 0.25,
         "batch_size": 7,
         "schedule": "step",
+        "state_at_surgery": "carry",
     },
     "search": {"max_epochs": 3},
 }

@@ -39,6 +39,7 @@ SPEC = {
         "learning_rate": 0.05,
         "batch_size": 16,
         "schedule": "constant",
+        "state_at_surgery": "reset",
     },
     "search": SEARCH,
     "run": {"baseline": True},

@@ -1,7 +1,8 @@
 """Where a default search stands: the network that goes on, which is the best one, and what was spent."""
 
 from collections.abc import Generator, Sequence
-from math import inf, isfinite, log2
+from math import inf, isfinite, log2, sqrt
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,6 +15,7 @@ from nas_surgery.search.strategy import JobFactory, Setting
 if TYPE_CHECKING:
     from nas_surgery.search.default import DefaultStrategy
 
+PARTS = 20  # of the validation samples: as many differences tell a standard error to a sixth
 Answers = Generator[Round, list[Outcome], list[Outcome]]
 Steps = Generator[Round, list[Outcome], None]
 
@@ -44,6 +46,7 @@ class Course:
         settings: "DefaultStrategy",
     ) -> None:
         self.setting, self.budget, self.price = setting, budget, settings.price
+        self.doubt = settings.doubt
         self.regret, self.stamina = settings.regret, settings.stamina
         self.firmer, self.firmest = settings.firmer, settings.firmest
         self.patience, self.backoff = settings.patience, settings.backoff
@@ -99,7 +102,9 @@ class Course:
     ) -> Job:
         """The next job, at the current learning rate times `factor`, and the current weight decay."""
         job = self.jobs.make(parent, steps, purpose, operations)
-        return attrs.evolve(job, rate=self.rate * factor, decay=self.decay, average=average)
+        parts = PARTS if self.decays else 0
+        rate, decay = self.rate * factor, self.decay
+        return attrs.evolve(job, rate=rate, decay=decay, average=average, parts=parts)
 
     def ask(
         self, jobs: Sequence[Job], decision: dict[str, Any], needed: Sequence[Head] = ()
@@ -148,7 +153,8 @@ class Course:
             self.head = self.best = head
             self.stale = self.taken_back = 0
             return True
-        self.stale += self._beats(best.outcome, head.outcome, price, 0.0)
+        worse = self._beats(best.outcome, head.outcome, price, 0.0)
+        self.stale = self.stale + 1 if worse else 0
         if not self._astray(best.outcome, head.outcome, price):
             self.head = head
             return True
@@ -181,11 +187,20 @@ class Course:
         self.rate *= self.backoff
 
     def _beats(self, old: Outcome, new: Outcome, price: float | None, margin: float) -> bool:
-        """Whether the loss was lower before by this share, and the accuracy no lower."""
+        """Whether the loss was lower before by this share and beyond doubt, and the accuracy no lower."""
         behind = self.value(new, price) - self.value(old, price)
-        return behind > margin * abs(new.loss) and old.accuracy >= new.accuracy
+        least = max(margin * abs(new.loss), self.doubt * standard_error(old, new))
+        return behind > least and old.accuracy >= new.accuracy
 
     @property
     def decays(self) -> bool:
         """Whether there is a weight decay to be raised."""
         return self.setting.weight_decay > 0
+
+
+def standard_error(old: Outcome, new: Outcome) -> float:
+    """Of the difference of their losses, as far as the choice of validation samples goes; 0 if unknown."""
+    if len(old.part_losses) < 2 or len(old.part_losses) != len(new.part_losses):
+        return 0.0
+    differences = [a - b for a, b in zip(old.part_losses, new.part_losses, strict=True)]
+    return stdev(differences) / sqrt(len(differences))

@@ -59,6 +59,8 @@ class DefaultStrategy(Strategy):
     stamina: looks in a row that find nothing better, where the optimizer decays weights, before training
     goes back to the best network. If the training loss fell, it goes on with the weight decay times
     `firmer`, up to `firmest` times the first.
+    doubt: standard errors, over the validation samples, by which losses must differ for training to be
+    taken back where the optimizer decays weights, and by which growth must gain there.
     look: training between two looks at the validation loss.
     backoff, retries: training that diverged, or was taken back, is tried again with the learning rate
     times `backoff`, which stays.
@@ -90,6 +92,7 @@ class DefaultStrategy(Strategy):
     stamina: int = attrs.field(default=3, validator=whole(1))
     firmer: float = attrs.field(default=3.0, validator=number(minimum=1))
     firmest: float = attrs.field(default=9.0, validator=number(minimum=1))
+    doubt: float = attrs.field(default=1.0, validator=number(minimum=0))
     look: float = attrs.field(default=0.025, validator=_share)
     backoff: float = attrs.field(default=0.3, validator=number(above=0, below=1))
     retries: int = attrs.field(default=2, validator=whole(0))

@@ -14,7 +14,12 @@ def grow(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
     """Race after race, until the unchanged network wins, nothing may grow, or time is up."""
     ample = settings.ample * course.setting.training_samples
     rung = course.steps(settings.growth_rung, settings.least_batches)
-    terms = Terms("growth", (rung,) * settings.growth_rungs, settings.price / settings.foresight)
+    terms = Terms(
+        "growth",
+        (rung,) * settings.growth_rungs,
+        settings.price / settings.foresight,
+        settings.doubt,
+    )
     lost = 0
     while lost < settings.patience and not course.finished:
         network, excluded = course.place.outcome.network, course.place.excluded

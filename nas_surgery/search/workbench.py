@@ -27,6 +27,8 @@ from nas_surgery.training import (
     TrainState,
     apply_prefix,
     evaluate,
+    part_means,
+    sample_losses,
 )
 
 PROBE_SAMPLES = 1024
@@ -162,6 +164,7 @@ class Workbench:
             accuracy=found.accuracy,
             loss=found.loss,
             training_loss=float(tail.mean()) if tail.size else float("nan"),
+            part_losses=self._part_losses(logits, job.parts),
             state=state,
             topology=skeleton(describe_topology(state.network)),
             position=state.step,
@@ -172,6 +175,12 @@ class Workbench:
             cost=cost,
             seconds={"training": middle - start, "evaluation": perf_counter() - middle},
         )
+
+    def _part_losses(self, logits: Array, parts: int) -> tuple[float, ...]:
+        if not parts:
+            return ()
+        losses = sample_losses(logits, self._validation_labels, self.recipe.loss)
+        return part_means(losses, parts)
 
     def _trained(self, job: Job, state: TrainState) -> tuple[TrainState, Array]:
         """Train for the job's steps; with `average`, the result is the mean over the last epochs' ends."""

@@ -44,6 +44,7 @@ class World:
             operations=OPERATIONS,
             **setting,
         )
+        self.parts = lambda job, found: ()
         self.jobs, self.outcomes, self.rounds = {}, {}, []
         self.held, self.spent, self.check = set(), 0, lambda current, finished: None
 
@@ -94,6 +95,7 @@ class World:
             accuracy,
             found,
             1 / (1 + start + job.steps),  # a training loss that always falls
+            self.parts(job, found),
             topology=network,
             position=start + job.steps,
             origins=kept,
@@ -455,6 +457,34 @@ def test_a_worse_look_or_two_are_forgiven():
     ).search(stamina=3, growth_until=0.0, removal_until=0.0)
     assert all(job.decay == 1.0 for job in swings.jobs.values())
     assert swings.outcomes[swings.winner].step == 2500
+
+
+def doubtful(spread, loss, **setting):
+    """A world whose losses differ by so much from part to part of the validation samples."""
+    world = World(loss, weight_decay=0.1, **setting)
+
+    def parts(job, found):
+        noise = keyed_generator(0, "part", job.id).normal(size=20) * spread
+        return tuple(found + noise - noise.mean())
+
+    world.parts = parts
+    return world
+
+
+def test_growth_must_be_ahead_beyond_doubt():
+    """A gain that the choice of validation samples may have made keeps no wider network."""
+    sure = doubtful(0.01, by_size(0.1)).search(removal_from=0.99)
+    assert sure.network.parameter_count > 4 * NETWORK.parameter_count
+    unsure = doubtful(5.0, by_size(0.1)).search(removal_from=0.99)
+    assert unsure.network.hidden == NETWORK.hidden
+
+
+def test_training_is_not_taken_back_on_a_doubtful_loss():
+    """As far as the standard error over the validation samples reaches."""
+    loss = lambda job, network, step: 1 + 0.05 * (step > 300)  # noqa: E731
+    for spread, back in ((0.01, True), (5.0, False)):
+        world = doubtful(spread, loss).search(growth_until=0.0, removal_until=0.0)
+        assert (max(job.decay for job in world.jobs.values()) > 1) is back
 
 
 def test_stretches_of_no_length_do_not_count_against_patience():

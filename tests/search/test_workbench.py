@@ -6,7 +6,7 @@ from nas_surgery.network import Dense, Flatten
 from nas_surgery.numpy_backend import NumpyBackend
 from nas_surgery.operations import OPERATIONS, AddNeurons, Context, Identity, Operation, RemoveLayer
 from nas_surgery.recommender import Limits, Recommender
-from nas_surgery.search.jobs import Cost, Job
+from nas_surgery.search.jobs import Cost, Job, Outcome
 from nas_surgery.search.workbench import PROBE_SAMPLES, Workbench
 from nas_surgery.surgery import Surgery, proved
 from nas_surgery.testing.builders import build, labelled
@@ -81,6 +81,22 @@ def test_the_weight_decay_of_a_job_is_scaled_by_its_decay():
     job = Job(0, None, steps=3, decay=3.0)
     assert Job.from_json(job.to_json(), {}) == job
     assert "decay" not in Job(0, None).to_json()
+
+
+@pytest.mark.parametrize("parts", [2, 3, 100])
+def test_losses_are_told_part_by_part_where_a_job_asks(parts):
+    """Means over every n-th validation sample, of one sample at least; the journal holds them."""
+    outcome = bench().perform(Job(0, None, steps=3, parts=parts), None)
+    count = min(parts, len(VALIDATION))
+    for i, loss in enumerate(outcome.part_losses):
+        part = Samples(VALIDATION.x[i::count], VALIDATION.y[i::count])
+        assert loss == pytest.approx(bench().evaluate(outcome.state.network, part).loss)
+    assert len(outcome.part_losses) == count
+    again = Outcome.from_json(outcome.to_json(), OPERATIONS)
+    assert again.part_losses == outcome.part_losses
+    assert "part_losses" not in bench().perform(Job(0, None), None).to_json()
+    job = Job(0, None, parts=parts)
+    assert Job.from_json(job.to_json(), {}) == job
 
 
 def test_the_learning_rate_of_a_job_is_scaled_by_its_rate():
