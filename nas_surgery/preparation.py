@@ -53,6 +53,11 @@ class Preparation:
         return settled(self.spec.search.max_epochs)
 
     @property
+    def spare_samples(self) -> int:
+        """Validation samples that may be trained on in the end: none where they are the test part."""
+        return 0 if self.spec.data.validation == "test" else len(self.splits.validation)
+
+    @property
     def limits(self) -> Limits:
         return limits_of(self.spec.search)
 

@@ -184,6 +184,14 @@ class Recipe:
         epochs, rest = divmod(position, self.steps_per_epoch(samples))
         return epochs * samples + min(rest * self.batch_size, samples)
 
+    def refit_plan(
+        self, samples: int, start: int, steps: int, rate: float, decay: float
+    ) -> TrainingPlan:
+        """Like `plan`, but the learning rate falls to zero over the steps, whatever the schedule says."""
+        plan = self.plan(samples, start, steps, 1.0, decay)
+        rates = np.linspace(self.optimizer.learning_rate * rate, 0, steps, endpoint=False)
+        return attrs.evolve(plan, rates=rates)
+
     def plan(
         self, samples: int, start: int, steps: int, rate: float = 1.0, decay: float = 1.0
     ) -> TrainingPlan:

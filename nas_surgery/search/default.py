@@ -8,14 +8,14 @@ from nas_surgery.network import Network
 from nas_surgery.operations.add_neurons import METHODS as GROWTH_METHODS
 from nas_surgery.operations.remove_neurons import METHODS as REMOVAL_METHODS
 from nas_surgery.recommender import Limits
-from nas_surgery.search.budget import Budget
+from nas_surgery.search.budget import SPARE, Budget
 from nas_surgery.search.course import Course
 from nas_surgery.search.growing import grow
 from nas_surgery.search.jobs import Operations
 from nas_surgery.search.moves import Moves
 from nas_surgery.search.shrinking import shrink
 from nas_surgery.search.strategy import Search, Setting, Strategy, refuse_beyond
-from nas_surgery.search.stretches import finish, warm_up
+from nas_surgery.search.stretches import finish, refitted, warm_up
 from nas_surgery.validators import number, one_of, whole
 
 _share = number(minimum=0, below=1)
@@ -54,6 +54,9 @@ class DefaultStrategy(Strategy):
     ending: the last stretch, trained twice: with the learning rate times `cooling` and the weights
     averaged over its epochs, and as before. The first wins where weights swing, the second where the
     network still learns fast.
+    refit: the last stretch of all, of the winner, on the validation samples too, at `refit_rate` times the
+    optimizer's learning rate, falling to zero. Only where the optimizer decays weights, and not on a
+    test part. Worth .2 to 1.3 points on twelve small sets. `max_cost` holds it.
     regret: training is taken back if the loss was lower before by this share, and the accuracy no
     lower: the losses of one network swing by 3 % from epoch to epoch.
     stamina: looks in a row that find nothing better, where the optimizer decays weights, before training
@@ -88,6 +91,8 @@ class DefaultStrategy(Strategy):
     pause: float = attrs.field(default=0.1, validator=_share)
     ending: float = attrs.field(default=0.06, validator=_share)
     cooling: float = attrs.field(default=0.2, validator=_positive)
+    refit: float = attrs.field(default=0.1, validator=_share)
+    refit_rate: float = attrs.field(default=0.5, validator=_positive)
     regret: float = attrs.field(default=0.1, validator=number(minimum=0))
     stamina: int = attrs.field(default=3, validator=whole(1))
     firmer: float = attrs.field(default=3.0, validator=number(minimum=1))
@@ -111,7 +116,7 @@ class DefaultStrategy(Strategy):
         return Moves(operations, limits, self.growth_method, self.removal_method)
 
     def search(self, setting: Setting) -> Search:
-        budget = Budget.of(setting, self.max_cost)
+        budget = Budget.of(setting, self.max_cost - self.refit_share(setting))
         course = Course(setting, budget, self)
         moves = self._moves(setting.operations, setting.limits)
         first = yield from warm_up(course, moves, self)
@@ -120,4 +125,9 @@ class DefaultStrategy(Strategy):
         yield from grow(course, moves, self)
         yield from shrink(course, moves, self)
         yield from finish(course, self)
-        return course.winner.outcome.job
+        return (yield from refitted(course, self))
+
+    def refit_share(self, setting: Setting) -> float:
+        """What the refit may cost, in training lengths of the winner."""
+        wanted = setting.weight_decay > 0 and setting.spare_samples > 0
+        return self.refit * min(1.0, self.max_cost / SPARE) if wanted else 0.0

@@ -138,6 +138,8 @@ class Driver:
             limits=made.limits,
             target_accuracy=search.target_accuracy,
             weight_decay=made.recipe.optimizer.weight_decay,
+            batch_size=made.recipe.batch_size,
+            spare_samples=made.spare_samples,
             report=self._report,
         )
 

@@ -23,7 +23,8 @@ class Job:
 
     id: counts up from 0 within a run, and keys the randomness of the operations. steps: batches to
     train. purpose: a word for people ("pretrain", "candidate", "branch"). rate, decay: factors of the
-    learning rate and of the weight decay. parts: of the validation part whose losses are wanted. average: the network is the mean over the ends of this many last epochs. thresholds:
+    learning rate and of the weight decay. parts: of the validation part whose losses are wanted. average: the network is the mean over the ends of this many last epochs. refit: train on the validation
+    part too, while the learning rate falls to zero from the optimizer's own. thresholds:
     (ε₁, ε₂) of eq. 13, for proposals on the trained network; None for no proposals.
     """
 
@@ -36,6 +37,7 @@ class Job:
     decay: float = 1.0
     average: int = 0
     parts: int = 0
+    refit: bool = False
     thresholds: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class Job:
             **({"decay": self.decay} if self.decay != 1.0 else {}),
             **({"average": self.average} if self.average else {}),
             **({"parts": self.parts} if self.parts else {}),
+            **({"refit": True} if self.refit else {}),
             **({"thresholds": list(self.thresholds)} if self.thresholds else {}),
         }
 
@@ -102,7 +105,8 @@ class Failure:
 class Outcome:
     """What became of a job.
 
-    accuracy, loss: on the validation part (R² in accuracy's place for regression). training_loss:
+    accuracy, loss: on the validation part (R² in accuracy's place for regression); behind a refit, which
+    trains on it, those of the network before. training_loss:
     mean over the last batches, up to an epoch, before their updates. part_losses: the loss on each part
     of the validation samples, if the job asked. topology: of the trained
     network. step: its place in the order of batches. digest: SHA-256 of its weights. exactness: what

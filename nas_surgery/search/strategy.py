@@ -28,7 +28,9 @@ class Setting:
     """What a search is about, as far as decisions need it.
 
     network: the start. max_epochs: of the winner's training. steps_per_epoch: batches in one.
-    training_samples: in one epoch. weight_decay: of the optimizer. report: told by name of a score that raised.
+    training_samples: in one epoch. weight_decay: of the optimizer. batch_size: in
+    samples. spare_samples: of the validation part, that may be trained on once nothing is left to decide.
+    report: told by name of a score that raised.
     """
 
     network: Network
@@ -42,6 +44,8 @@ class Setting:
     limits: Limits = attrs.Factory(Limits)
     target_accuracy: float | None = None
     weight_decay: float = 0.0
+    batch_size: int = 16
+    spare_samples: int = 0
     report: Callable[[str, BaseException], None] = raise_fault
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+import attrs
+
 from nas_surgery.search.course import Course, Head, Steps
 from nas_surgery.search.jobs import Outcome, Round
 from nas_surgery.search.moves import Move, Moves
@@ -67,6 +69,23 @@ def finish(course: Course, settings: "DefaultStrategy") -> Steps:
     left = min(course.total - course.step, epochs * course.setting.steps_per_epoch)
     if left and not course.reached:
         yield from _end(course, settings, left)
+
+
+def refitted(course: Course, settings: "DefaultStrategy") -> FirstJob:
+    """Train the winner on all samples that there are; the id of the job that leads to the result.
+
+    Nothing is left to measure it by, so it must not fit the training samples worse than before.
+    """
+    setting, winner = course.setting, course.winner
+    samples = settings.refit_share(setting) * setting.max_epochs * setting.training_samples
+    steps = int(samples / setting.batch_size)
+    if not steps or course.reached:
+        return winner.outcome.job
+    job = course.job(winner.outcome.job, steps, "branch", factor=settings.refit_rate)
+    job = attrs.evolve(job, refit=True, parts=0)
+    (outcome,) = yield from course.ask([job], {"event": "refit"}, [winner])
+    before = max(winner.outcome.loss, winner.outcome.training_loss)
+    return winner.outcome.job if outcome.failed or outcome.training_loss > before else job.id
 
 
 def _end(course: Course, settings: "DefaultStrategy", steps: int) -> Steps:

@@ -78,8 +78,9 @@ class Workbench:
         self.probe: Array = np.asarray(train.x[:PROBE_SAMPLES])
         self.labels: Array = np.asarray(train.y[:PROBE_SAMPLES])
         self._meter = DamageMeter(backend, device, start, train, recipe.loss)
-        self._train = backend.place(apply_prefix(start, train), device)
-        self._validation = backend.place(apply_prefix(start, validation), device)
+        inputs = [apply_prefix(start, part) for part in (train, validation)]
+        self._train, self._validation = (backend.place(part, device) for part in inputs)
+        self._inputs, self._device = inputs, device
         self._validation_labels = validation.y
 
     def perform(self, job: Job, parent: TrainState | None) -> Outcome:
@@ -95,7 +96,8 @@ class Workbench:
         try:
             outcome = self._train_and_evaluate(job, operated)
         except (Exception, SystemExit) as error:
-            planned = self._cost(operated.state.network, state.step, state.step + job.steps)
+            network, end = operated.state.network, state.step + job.steps
+            planned = self._cost(network, state.step, end, self._samples_of(job))
             return Outcome(job.id, cost=operated.cost + planned, failure=failure_of(error))
         before = perf_counter()
         outcome = self._with_proposals(job, outcome)
@@ -146,14 +148,18 @@ class Workbench:
     def _train_and_evaluate(self, job: Job, operated: Operated) -> Outcome:
         start = perf_counter()
         state, losses = operated.state, np.zeros(0)
-        if job.steps:
+        if job.refit:
+            state, losses = self._refitted(job, state)
+        elif job.steps:
             state, losses = self._trained(job, state)
         middle = perf_counter()
-        cost = operated.cost + self._cost(state.network, operated.state.step, state.step)
+        samples = self._samples_of(job)
+        cost = operated.cost + self._cost(state.network, operated.state.step, state.step, samples)
         if not np.isfinite(losses).all() or not is_finite(state.network):
             reason = f"{DIVERGED} after {state.step - operated.state.step} batches"
             return Outcome(job.id, cost=cost, failure=Failure(reason))
-        logits = self.backend.predict(state.network, self._validation)
+        judged = operated.state if job.refit else state
+        logits = self.backend.predict(judged.network, self._validation)
         found = evaluate(logits, self._validation_labels, self.recipe.loss)
         if not np.isfinite(found.loss):
             reason = f"{DIVERGED}: the validation loss is not finite"
@@ -199,8 +205,19 @@ class Workbench:
             state = attrs.evolve(state, network=mean_network(ends[-tail:]))
         return state, np.concatenate(losses)
 
-    def _cost(self, network: Network, start: int, stop: int) -> Cost:
-        plan = self.recipe.plan_samples(self.samples, start, stop)
+    def _refitted(self, job: Job, state: TrainState) -> tuple[TrainState, Array]:
+        """Train on training and validation samples alike."""
+        count = self._samples_of(job)
+        plan = self.recipe.refit_plan(count, state.step, job.steps, job.rate, job.decay)
+        everything = self.backend.place(together(*self._inputs), self._device)
+        return self.backend.train(state, everything, plan)
+
+    def _samples_of(self, job: Job) -> int:
+        """How many samples a job trains on in an epoch."""
+        return self.samples + job.refit * len(self._validation_labels)
+
+    def _cost(self, network: Network, start: int, stop: int, samples: int) -> Cost:
+        plan = self.recipe.plan_samples(samples, start, stop)
         held = len(self._validation_labels)
         return Cost.of_training(plan, network.macs) + Cost(0, 0, held, network.macs * held)
 
@@ -223,6 +240,11 @@ def failure_of(error: BaseException, plugin: str | None = None) -> Failure:
     reason = (str(error).splitlines() or [""])[0]
     trace = "".join(traceback.format_exception(error))
     return Failure(f"{type(error).__name__}: {reason}", plugin, trace)
+
+
+def together(a: Samples, b: Samples) -> Samples:
+    """The samples of both, which have passed the same layers."""
+    return Samples(np.concatenate([a.x, b.x]), np.concatenate([a.y, b.y]), a.prefix)
 
 
 def mean_network(networks: list[Network]) -> Network:

@@ -82,7 +82,8 @@ class World:
         network = before
         for operation in job.operations:
             network = operation.apply(network).network
-        count = self.recipe.plan_samples(self.setting.training_samples, start, start + job.steps)
+        samples = self.setting.training_samples + job.refit * self.setting.spare_samples
+        count = self.recipe.plan_samples(samples, start, start + job.steps)
         cost = Cost(count, 3 * network.macs * count)
         self.spent += cost.training_macs
         found = self.loss(job, network, start + job.steps)
@@ -139,9 +140,11 @@ STARTS = [NETWORK, build(20, 3, "relu", 4), build(8, 200, "relu", 100, "tanh", 3
     samples=st.sampled_from([10, 300, 807]),
     epochs=st.sampled_from([1, 7, 50]),
     limit=st.sampled_from([None, 150, 2000]),
+    weight_decay=st.sampled_from([0.0, 0.1]),
+    spare=st.sampled_from([0, 5, 200]),
 )
 def test_the_cap_holds_whenever_a_run_stops(
-    seed, start, max_cost, price, failing, slope, samples, epochs, limit
+    seed, start, max_cost, price, failing, slope, samples, epochs, limit, weight_decay, spare
 ):
     """Whatever comes out of jobs, and after whichever job it ends, no network that may be the result
     is too small for what was spent."""
@@ -160,6 +163,8 @@ def test_the_cap_holds_whenever_a_run_stops(
         samples=samples,
         epochs=epochs,
         limits=limits,
+        weight_decay=weight_decay,
+        spare_samples=spare,
     )
 
     def check(current, finished):
@@ -172,7 +177,9 @@ def test_the_cap_holds_whenever_a_run_stops(
     world.search(max_cost=max_cost, price=price)
     winner = world.outcomes[world.winner]
     assert winner.failed or world.spent <= world.limit(winner.network)
-    assert winner.failed or winner.step <= world.setting.max_epochs * world.setting.steps_per_epoch
+    refitted = world.jobs[world.winner].refit
+    end = world.setting.max_epochs * world.setting.steps_per_epoch
+    assert winner.failed or winner.step <= (1.1 if refitted else 1.0) * end
 
 
 @given(
@@ -485,6 +492,34 @@ def test_training_is_not_taken_back_on_a_doubtful_loss():
     for spread, back in ((0.01, True), (5.0, False)):
         world = doubtful(spread, loss).search(growth_until=0.0, removal_until=0.0)
         assert (max(job.decay for job in world.jobs.values()) > 1) is back
+
+
+@pytest.mark.parametrize(("spare", "decay"), [(0, 0.1), (100, 0.0)])
+def test_the_winner_sees_all_samples_in_the_end(spare, decay):
+    """Where there are any to spare and the optimizer decays weights; otherwise nothing is asked."""
+    world = World(by_size(0.1), spare_samples=100, weight_decay=0.1).search()
+    last = world.jobs[world.winner]
+    assert last.refit
+    assert not last.operations
+    assert last.id == max(world.jobs)
+    assert last.steps == 250
+    others = World(by_size(0.1), spare_samples=spare, weight_decay=decay).search()
+    assert not any(job.refit for job in others.jobs.values())
+
+
+def test_a_refit_that_fails_or_fits_worse_leaves_the_winner_as_it_was():
+    """The network that was measured is the result."""
+    failing = World(lambda job, *_: None if job.refit else 1.0, spare_samples=9, weight_decay=0.1)
+    assert not failing.search().jobs[failing.winner].refit
+    worse = World(lambda job, *_: 0.0, spare_samples=9, weight_decay=0.1)
+    perform = worse.perform
+
+    def fitted(job):
+        outcome = perform(job)
+        return attrs.evolve(outcome, training_loss=2.0 if job.refit else 1.0)
+
+    worse.perform = fitted
+    assert not worse.search().jobs[worse.winner].refit
 
 
 def test_stretches_of_no_length_do_not_count_against_patience():

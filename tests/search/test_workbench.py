@@ -99,6 +99,23 @@ def test_losses_are_told_part_by_part_where_a_job_asks(parts):
     assert Job.from_json(job.to_json(), {}) == job
 
 
+def test_a_refit_trains_on_everything_and_is_measured_before():
+    """As plain training on the samples of both parts, while the learning rate falls to zero."""
+    first = bench().perform(Job(0, None, steps=4), None)
+    job = Job(1, 0, steps=6, rate=0.5, refit=True)
+    found = bench().perform(job, first.state)
+    everything = Samples(
+        np.concatenate([TRAIN.x, VALIDATION.x]), np.concatenate([TRAIN.y, VALIDATION.y])
+    )
+    plan = RECIPE.plan(len(everything), start=4, steps=6)
+    falling = attrs.evolve(plan, rates=0.05 * (1 - np.arange(6) / 6))
+    state, _ = NumpyBackend().train(first.state, everything, falling)
+    assert found.state.network.equals(state.network)
+    assert (found.loss, found.accuracy) == (first.loss, first.accuracy)
+    assert found.cost.training_samples == plan.sample_count
+    assert Job.from_json(job.to_json(), {}) == job
+
+
 def test_the_learning_rate_of_a_job_is_scaled_by_its_rate():
     """On top of the recipe's own."""
     recipe = Recipe(SGD(0.1), batch_size=4)
