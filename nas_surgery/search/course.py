@@ -84,8 +84,12 @@ class Course:
     @property
     def reached(self) -> bool:
         """Whether the network is as accurate as was asked for."""
+        return self.reaches(self.place.outcome)
+
+    def reaches(self, outcome: Outcome) -> bool:
+        """Whether an outcome is as accurate as was asked for."""
         target = self.setting.target_accuracy
-        return target is not None and self.place.outcome.accuracy >= target
+        return target is not None and outcome.accuracy >= target
 
     def steps(self, share: float, least: int = 1) -> int:
         """A share of the training length in batches."""
@@ -160,6 +164,10 @@ class Course:
             return True
         self._go_back(best, head)
         return False
+
+    def settle_on(self, head: Head) -> None:
+        """Go on with this network, whatever it is worth."""
+        self.head = self.best = head
 
     def _replaces(self, best: Outcome, new: Outcome, price: float | None) -> bool:
         """Whether the new network is the best, by what it is worth, or because a race has chosen its size."""

@@ -13,7 +13,7 @@ from nas_surgery.search.course import Course
 from nas_surgery.search.growing import grow
 from nas_surgery.search.jobs import Operations
 from nas_surgery.search.moves import Moves
-from nas_surgery.search.shrinking import shrink
+from nas_surgery.search.shrinking import shrink, trim
 from nas_surgery.search.strategy import Search, Setting, Strategy, refuse_beyond
 from nas_surgery.search.stretches import finish, refitted, warm_up
 from nas_surgery.validators import number, one_of, whole
@@ -63,7 +63,8 @@ class DefaultStrategy(Strategy):
     goes back to the best network. If the training loss fell, it goes on with the weight decay times
     `firmer`, up to `firmest` times the first.
     doubt: standard errors, over the validation samples, by which losses must differ for training to be
-    taken back where the optimizer decays weights, and by which growth must gain there.
+    taken back where the optimizer decays weights. growth_doubt: by which growth must gain there. More
+    than none starves it: on noisy targets every gain is doubtful.
     look: training between two looks at the validation loss.
     backoff, retries: training that diverged, or was taken back, is tried again with the learning rate
     times `backoff`, which stays.
@@ -97,6 +98,7 @@ class DefaultStrategy(Strategy):
     stamina: int = attrs.field(default=3, validator=whole(1))
     firmer: float = attrs.field(default=3.0, validator=number(minimum=1))
     firmest: float = attrs.field(default=9.0, validator=number(minimum=1))
+    growth_doubt: float = attrs.field(default=0.0, validator=number(minimum=0))
     doubt: float = attrs.field(default=1.0, validator=number(minimum=0))
     look: float = attrs.field(default=0.025, validator=_share)
     backoff: float = attrs.field(default=0.3, validator=number(above=0, below=1))
@@ -123,8 +125,12 @@ class DefaultStrategy(Strategy):
         if course.head is None:
             return first
         yield from grow(course, moves, self)
-        yield from shrink(course, moves, self)
+        if setting.target_accuracy is None:
+            yield from shrink(course, moves, self)
         yield from finish(course, self)
+        if course.reached:
+            course.settle_on(course.place)
+            yield from trim(course, moves, self)
         return (yield from refitted(course, self))
 
     def refit_share(self, setting: Setting) -> float:

@@ -18,7 +18,7 @@ def grow(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
         "growth",
         (rung,) * settings.growth_rungs,
         settings.price / settings.foresight,
-        settings.doubt,
+        settings.growth_doubt,
     )
     lost = 0
     while lost < settings.patience and not course.finished:

@@ -480,9 +480,9 @@ def doubtful(spread, loss, **setting):
 
 def test_growth_must_be_ahead_beyond_doubt():
     """A gain that the choice of validation samples may have made keeps no wider network."""
-    sure = doubtful(0.01, by_size(0.1)).search(removal_from=0.99)
+    sure = doubtful(0.01, by_size(0.1)).search(removal_from=0.99, growth_doubt=1.0)
     assert sure.network.parameter_count > 4 * NETWORK.parameter_count
-    unsure = doubtful(5.0, by_size(0.1)).search(removal_from=0.99)
+    unsure = doubtful(5.0, by_size(0.1)).search(removal_from=0.99, growth_doubt=1.0)
     assert unsure.network.hidden == NETWORK.hidden
 
 
@@ -539,13 +539,38 @@ def test_training_that_only_worsens_ends():
     assert world.outcomes[world.winner].step == min(o.step for o in world.outcomes.values())
 
 
+def test_a_network_that_reaches_the_target_is_trimmed_while_it_holds():
+    """It grows until it is accurate enough, and then loses what it can; the winner is accurate enough."""
+
+    def accuracy(job, network, step):
+        return min(0.9, 0.1 * log2(network.parameter_count / 40))
+
+    world = World(by_size(0.1), accuracy, target_accuracy=0.5).search(max_cost=4.0)
+    largest, winner = max(parameters(world)), world.outcomes[world.winner]
+    assert winner.accuracy >= 0.5
+    assert NETWORK.parameter_count < winner.parameters < largest
+    smaller = [o for o in world.outcomes.values() if o.parameters < winner.parameters]
+    assert smaller[-1].accuracy < 0.5
+
+
+def test_nothing_is_removed_before_the_target_is_reached():
+    """Where it cannot be reached, the network that was grown is trained to the end."""
+    world = World(by_size(0.0), target_accuracy=0.9).search(growth_until=0.0)
+    assert world.network.equals(NETWORK)
+    assert world.outcomes[world.winner].step == 2500
+
+
 def test_the_search_ends_when_the_target_is_reached():
-    """Nothing is asked any more once the best network is accurate enough."""
-    world = World(
-        by_size(0.1), lambda job, network, step: 0.9 if step > 800 else 0.1, target_accuracy=0.8
-    ).search()
+    """But for what may be removed, nothing is asked for once the network is accurate enough."""
+
+    def accuracy(job, network, step):
+        return 0.9 if step > 800 and network.parameter_count >= NETWORK.parameter_count else 0.1
+
+    world = World(by_size(0.1), accuracy, target_accuracy=0.8).search()
     assert world.outcomes[world.winner].accuracy >= 0.8
-    assert world.outcomes[world.winner].step < 1200
+    reached = next(i for i, r in enumerate(world.rounds) if r.decision["event"] == "trimming")
+    later = {r.decision["event"].split(":")[0] for r in world.rounds[reached:]}
+    assert later == {"trimming", "removal"}
 
 
 def test_silent_units_are_revived_before_a_race():
