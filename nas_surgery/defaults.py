@@ -22,7 +22,7 @@ PAPER: Tables = {
 PLAIN = {"schedule": "constant", "state_at_surgery": "reset"}
 ADAPTIVE = ("adam", "adamw")
 START = 32
-MOST_STEPS = 10_000
+MOST_STEPS = 15_000
 LEAST_PIXELS = 64  # values of a flattened image; tables of whole numbers have fewer columns
 SHARED = (
     0.5  # of the whole range: what half of the pixels reach, and columns of their own units do not
@@ -87,7 +87,7 @@ def batch_size(samples: int) -> int:
 
 def epochs(samples: int) -> int:
     """Small sets need more epochs to have as many steps."""
-    return min(max(round(MOST_STEPS * batch_size(samples) / samples), 40), 200)
+    return min(max(round(MOST_STEPS * batch_size(samples) / samples), 40), 300)
 
 
 def _own_rate(training: TrainingSpec) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class DefaultStrategy(Strategy):
     ending: float = attrs.field(default=0.06, validator=_share)
     cooling: float = attrs.field(default=0.2, validator=_positive)
     refit: float = attrs.field(default=0.1, validator=_share)
-    refit_rate: float = attrs.field(default=0.5, validator=_positive)
+    refit_rate: float = attrs.field(default=1.0, validator=_positive)
     regret: float = attrs.field(default=0.1, validator=number(minimum=0))
     stamina: int = attrs.field(default=3, validator=whole(1))
     firmer: float = attrs.field(default=3.0, validator=number(minimum=1))
