@@ -4,9 +4,7 @@ from math import prod
 from typing import Any
 
 import attrs
-import numpy as np
 
-from nas_surgery.network import Array
 from nas_surgery.spec import Spec, TrainingSpec, settled
 from nas_surgery.splits import Splits
 from nas_surgery.training import OPTIMIZERS
@@ -20,32 +18,28 @@ PAPER: Tables = {
     "search": {"max_epochs": 100},
 }
 PLAIN = {"schedule": "constant", "state_at_surgery": "reset"}
-ADAPTIVE = ("adam", "adamw")
+ADAM = {"learning_rate": 0.003, "schedule": "cosine", "state_at_surgery": "carry"}
+FITTING: Tables = {"adam": ADAM, "adamw": {**ADAM, "weight_decay": 0.3}}
 START = 32
 MOST_STEPS = 15_000
-LEAST_PIXELS = 64  # values of a flattened image; tables of whole numbers have fewer columns
-SHARED = (
-    0.5  # of the whole range: what half of the pixels reach, and columns of their own units do not
-)
 
 
 @attrs.frozen
 class Facts:
     """What is known of the data before training. samples: of the training part. inputs: numbers in one
-    sample. pixels: whether they share one range."""
+    sample."""
 
     samples: int
     inputs: int
     outputs: int
     regression: bool
-    pixels: bool
 
     @classmethod
     def of(cls, splits: Splits) -> "Facts":
         """Measured on the training part alone."""
         x = splits.train.x
         regression = splits.loss == "mean_squared_error"
-        return cls(len(x), prod(x.shape[1:]), splits.outputs, regression, are_pixels(x))
+        return cls(len(x), prod(x.shape[1:]), splits.outputs, regression)
 
 
 def resolve(spec: Spec, facts: Facts, paper: bool = False, start: bool = False) -> Spec:
@@ -55,34 +49,24 @@ def resolve(spec: Spec, facts: Facts, paper: bool = False, start: bool = False) 
     """
     tables = PAPER if paper else from_data(facts)
     spec = _filled(spec, {k: v for k, v in tables.items() if k != "network" or not start})
-    if spec.training.optimizer in ADAPTIVE and not paper:
-        spec = _filled(spec, {"training": adaptive(facts)})
+    if not paper:
+        spec = _filled(spec, {"training": FITTING.get(settled(spec.training.optimizer), {})})
     return _filled(spec, {"training": {**PLAIN, **_own_rate(spec.training)}})
 
 
 def from_data(facts: Facts) -> Tables:
     """Settings that fit the data, whatever the optimizer is."""
     return {
-        "data": {"scaling": "unit" if facts.pixels else "standard"},
+        "data": {"scaling": "standard"},
         "network": {"hidden": (START,)},
         "training": {"optimizer": "adamw", "batch_size": batch_size(facts.samples)},
         "search": {"max_epochs": epochs(facts.samples)},
     }
 
 
-def adaptive(facts: Facts) -> dict[str, Any]:
-    """Settings of `[training]` for Adam and what follows it."""
-    return {
-        "learning_rate": 0.003,
-        "weight_decay": 0.3,
-        "schedule": "cosine",
-        "state_at_surgery": "carry",
-    }
-
-
 def batch_size(samples: int) -> int:
     """About a hundred batches an epoch, within bounds between which small networks learn equally well."""
-    return min(max(samples // 100, 16), 128)
+    return min(max(samples // 100, 32), 128)
 
 
 def epochs(samples: int) -> int:
@@ -103,16 +87,3 @@ def _filled(spec: Spec, tables: Tables) -> Spec:
         missing = {key: value for key, value in values.items() if getattr(table, key) is None}
         made[name] = attrs.evolve(table, **missing)
     return attrs.evolve(spec, **made)
-
-
-def are_pixels(x: Array) -> bool:
-    """Whether samples (N, ...) hold values of one range: several axes, or many columns from 0 up that
-    reach about as far."""
-    if x.ndim > 2:
-        return True
-    if x.shape[1] < LEAST_PIXELS or x.min() < 0:
-        return False
-    highest = x.max(axis=0)
-    return (
-        bool(np.median(highest[highest > 0]) >= SHARED * highest.max()) if highest.any() else False
-    )

@@ -15,6 +15,11 @@ from nas_surgery.training import Samples
 _Parts = tuple[Samples, Samples, Samples | None]
 
 SCALINGS = ("unit", "standard", "none")
+MOST_LIGHT = 255
+LEAST_PIXELS = 64  # values of a flattened image; tables of whole numbers have fewer columns
+SHARED = (
+    0.5  # of the whole range: what half of the pixels reach, and columns of their own units do not
+)
 
 
 @attrs.frozen
@@ -256,12 +261,11 @@ def scaling_layer(x: Array, scaling: str | None) -> Normalize | None:
     """The layer that scales raw inputs like `x` (N, ...), measured on them.
 
     "unit": to [0, 1]; "standard": to mean 0 and variance 1; "none": no layer. Vectors of measurements
-    are scaled feature by feature. Pixels share one scale, or one per channel with "standard": samples
-    with several axes, and vectors of whole numbers from 0 to 255.
+    are scaled feature by feature. Pixels share one scale, or one per channel with "standard".
     """
     if scaling in ("none", None):
         return None
-    pixels = x.ndim > 2 or _looks_like_pixels(x)
+    pixels = are_pixels(x)
     axes: int | tuple[int, ...] | None = None if pixels else 0
     if scaling == "unit":
         low, high = x.min(axis=axes), x.max(axis=axes)
@@ -277,7 +281,12 @@ def _normalize(shift: Array, scale: Array) -> Normalize:
     return Normalize(np.asarray(shift, np.float32), np.asarray(safe, np.float32))
 
 
-def _looks_like_pixels(x: Array) -> bool:
-    if x.dtype.kind == "f" and not np.all(x == np.floor(x)):
+def are_pixels(x: Array) -> bool:
+    """Whether the values of samples (N, ...) share one range: samples with several axes or of bytes, and
+    many columns from 0 to at most 255 that reach about as far."""
+    if x.ndim > 2 or x.dtype == np.uint8:
+        return True
+    if x.shape[1] < LEAST_PIXELS or x.min() != 0 or x.max() > MOST_LIGHT:
         return False
-    return bool(x.min() >= 0 and x.max() <= 255)
+    highest = x.max(axis=0)
+    return bool(highest.any() and np.median(highest[highest > 0]) >= SHARED * highest.max())

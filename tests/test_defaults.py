@@ -5,11 +5,12 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_digits, load_wine
 
 import nas_surgery as ns
-from nas_surgery.defaults import Facts, are_pixels, resolve
+from nas_surgery.defaults import Facts, resolve
 from nas_surgery.spec import Spec
+from nas_surgery.splits import are_pixels
 from nas_surgery.toml_reading import parse_toml
 
-FACTS = Facts(samples=1_000, inputs=20, outputs=3, regression=False, pixels=False)
+FACTS = Facts(samples=1_000, inputs=20, outputs=3, regression=False)
 LEFT_OUT = {
     "data": ["scaling"],
     "network": ["hidden"],
@@ -36,7 +37,6 @@ facts = st.builds(
     inputs=st.integers(1, 10**6),
     outputs=st.integers(1, 10**4),
     regression=st.booleans(),
-    pixels=st.booleans(),
 )
 
 
@@ -89,6 +89,13 @@ def test_an_optimizer_of_the_users_keeps_its_own_rate():
     assert training.schedule == "constant"
 
 
+def test_weight_decay_is_chosen_only_where_it_does_not_pass_through_the_gradient():
+    """What AdamW needs would stop Adam from learning."""
+    for name, decay in (("adam", None), ("adamw", 0.3)):
+        training = resolve(Spec.from_dict({"training": {"optimizer": name}}), FACTS).training
+        assert training.weight_decay == decay
+
+
 def test_a_given_start_needs_no_width(tmp_path):
     """None is written down for it, and it is used as it is."""
     x, y = load_wine(return_X_y=True)
@@ -124,6 +131,7 @@ def test_pixels_share_a_range_and_columns_do_not():
     assert not are_pixels(random.normal(size=(50, 200)))
     assert not are_pixels(random.integers(0, 1 + np.arange(200) ** 2, size=(50, 200)))
     assert not are_pixels(np.zeros((5, 100)))
+    assert are_pixels(np.zeros((5, 6), np.uint8))
 
 
 def test_the_scaling_is_measured_on_training_samples_alone():
