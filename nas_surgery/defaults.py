@@ -1,6 +1,6 @@
 """What a spec leaves out: chosen from the data, or, for the paper's strategy, as in the paper."""
 
-from math import prod
+from math import prod, sqrt
 from typing import Any
 
 import attrs
@@ -19,9 +19,10 @@ PAPER: Tables = {
 }
 PLAIN = {"schedule": "constant", "state_at_surgery": "reset"}
 ADAM = {"learning_rate": 0.003, "schedule": "cosine", "state_at_surgery": "carry"}
-FITTING: Tables = {"adam": ADAM, "adamw": {**ADAM, "weight_decay": 0.3}}
-START = 32
-MOST_STEPS = 15_000
+START = 32  # hidden units: growth and removal do the rest
+STEPS = 15_000  # of a training; small networks on small sets have learnt by then what they can
+BATCHES = (32, 128)
+EPOCHS = (40, 300)
 
 
 @attrs.frozen
@@ -50,7 +51,7 @@ def resolve(spec: Spec, facts: Facts, paper: bool = False, start: bool = False) 
     tables = PAPER if paper else from_data(facts)
     spec = _filled(spec, {k: v for k, v in tables.items() if k != "network" or not start})
     if not paper:
-        spec = _filled(spec, {"training": FITTING.get(settled(spec.training.optimizer), {})})
+        spec = _filled(spec, {"training": fitting(settled(spec.training.optimizer), facts)})
     return _filled(spec, {"training": {**PLAIN, **_own_rate(spec.training)}})
 
 
@@ -64,14 +65,30 @@ def from_data(facts: Facts) -> Tables:
     }
 
 
+def fitting(optimizer: str, facts: Facts) -> dict[str, Any]:
+    """Settings of `[training]` that go with an optimizer; what Adam needs would not fit SGD."""
+    if optimizer == "adamw":
+        return {**ADAM, "weight_decay": weight_decay(facts.samples)}
+    return ADAM if optimizer == "adam" else {}
+
+
+def weight_decay(samples: int) -> float:
+    """The fewer samples, the more; a search raises it where that is not enough, and never lowers it."""
+    return round(_within(10 / sqrt(samples), (0.3, 1.0)), 2)
+
+
 def batch_size(samples: int) -> int:
     """About a hundred batches an epoch, within bounds between which small networks learn equally well."""
-    return min(max(samples // 100, 32), 128)
+    return int(_within(samples // 100, BATCHES))
 
 
 def epochs(samples: int) -> int:
     """Small sets need more epochs to have as many steps."""
-    return min(max(round(MOST_STEPS * batch_size(samples) / samples), 40), 300)
+    return int(_within(round(STEPS * batch_size(samples) / samples), EPOCHS))
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return min(max(value, bounds[0]), bounds[1])
 
 
 def _own_rate(training: TrainingSpec) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,9 +92,18 @@ def test_an_optimizer_of_the_users_keeps_its_own_rate():
 
 def test_weight_decay_is_chosen_only_where_it_does_not_pass_through_the_gradient():
     """What AdamW needs would stop Adam from learning."""
-    for name, decay in (("adam", None), ("adamw", 0.3)):
+    for name, decay in (("adam", None), ("adamw", 0.32)):
         training = resolve(Spec.from_dict({"training": {"optimizer": name}}), FACTS).training
         assert training.weight_decay == decay
+
+
+def test_small_sets_have_more_decay_smaller_batches_and_more_epochs():
+    """Within bounds, so that tiny and huge sets can be trained too."""
+    small, large = (attrs.evolve(FACTS, samples=count) for count in (150, 100_000))
+    for facts, decay, size, epochs in ((small, 0.82, 32, 300), (large, 0.3, 128, 40)):
+        spec = resolve(Spec(), facts)
+        assert (spec.training.weight_decay, spec.training.batch_size) == (decay, size)
+        assert spec.search.max_epochs == epochs
 
 
 def test_a_given_start_needs_no_width(tmp_path):
