@@ -51,9 +51,9 @@ class Bench:
         return {
             "seed": self.seed,
             "plugins": [PLUGIN],
-            "data": {"source": self.source, **limits},
+            "data": {"source": self.source, "scaling": "unit", **limits},
             "network": {"hidden": hidden},
-            "training": {"learning_rate": 0.005, "batch_size": 16},
+            "training": {"optimizer": "sgd", "learning_rate": 0.005, "batch_size": 16},
             "search": {"max_epochs": epochs, **search},
         }
 

@@ -35,6 +35,7 @@ validation = 100
 hidden = [8, 8]
 [training]
 backend = "{backend}"
+optimizer = "sgd"
 momentum = 0.9
 [search]
 strategy = "{strategy}"

@@ -72,9 +72,9 @@ def content(options: argparse.Namespace, name: str, seed: int) -> Row:
     limits = {"train_limit": 10000, "validation": 2000} if options.data.startswith("npz") else {}
     return {
         "seed": seed,
-        "data": {"source": str(options.data), **limits},
+        "data": {"source": str(options.data), "scaling": "unit", **limits},
         "network": {"hidden": [300, 100, 100]},
-        "training": {"learning_rate": 0.005},
+        "training": {"optimizer": "sgd", "learning_rate": 0.005, "batch_size": 16},
         "search": {"max_epochs": options.epochs, **settings},
         "run": {"baseline": baseline},
     }

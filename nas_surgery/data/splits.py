@@ -16,6 +16,9 @@ from nas_surgery.training.state import Samples
 _Parts = tuple[Samples, Samples, Samples | None]
 
 SCALINGS = ("unit", "standard", "none")
+MOST_LIGHT = 255
+LEAST_PIXELS = 64  # values of a flattened image; tables of whole numbers have fewer columns
+SHARED = 0.5  # of the whole range: what half of the pixels reach; columns of their own units do not
 
 
 @attrs.frozen
@@ -32,7 +35,7 @@ class SplitPlan:
     test: float = 0.2
     shuffle: bool = True
     seed: int = 0
-    scaling: str = "unit"
+    scaling: str | None = "unit"
 
 
 @attrs.frozen(eq=False)
@@ -40,7 +43,8 @@ class Splits:
     """Samples ready for a run; inputs are raw, labels are class indices or standardised targets.
 
     classes: the labels by index, as they came; empty for regression. target_mean, target_scale:
-    (outputs,), what standardised the targets of a regression.
+    (outputs,), what standardised the targets of a regression. cut: whether the validation part was
+    taken from the training part, and did not come as it is.
     """
 
     train: Samples
@@ -52,6 +56,7 @@ class Splits:
     classes: tuple[Label, ...] = ()
     target_mean: Array | None = None
     target_scale: Array | None = None
+    cut: bool = True
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -99,12 +104,14 @@ def split(dataset: Dataset, plan: SplitPlan, loss: str = "auto") -> Splits:
     elif test is None and plan.test:
         order, held = _cut(order, _count(plan.test, len(order), "test"), "test")
         test = _take(everything, held)
+    cut = validation is None
     if validation is None:
         order, held = _train_and_validation(order, plan)
         validation = _take(everything, held)
     else:
         order = _limited(order, plan.train_limit)
-    return _finish((_take(everything, order), validation, test), plan, found)
+    made = _finish((_take(everything, order), validation, test), plan, found)
+    return attrs.evolve(made, cut=cut)
 
 
 def stratified_order(generator: np.random.Generator, labels: Array) -> Array:
@@ -187,16 +194,15 @@ def _finish(parts: _Parts, plan: SplitPlan, found: Meaning) -> Splits:
     return Splits(train, validation, test, normalize, found.loss, len(mean), (), mean, scale)
 
 
-def scaling_layer(x: Array, scaling: str) -> Normalize | None:
+def scaling_layer(x: Array, scaling: str | None) -> Normalize | None:
     """The layer that scales raw inputs like `x` (N, ...), measured on them.
 
     "unit": to [0, 1]; "standard": to mean 0 and variance 1; "none": no layer. Vectors of measurements
-    are scaled feature by feature. Pixels share one scale, or one per channel with "standard": samples
-    with several axes, and vectors of whole numbers from 0 to 255.
+    are scaled feature by feature. Pixels share one scale, or one per channel with "standard".
     """
-    if scaling == "none":
+    if scaling in ("none", None):
         return None
-    pixels = x.ndim > 2 or _looks_like_pixels(x)
+    pixels = are_pixels(x)
     axes: int | tuple[int, ...] | None = None if pixels else 0
     if scaling == "standard" and x.ndim == 4:
         axes = (0, 1, 2)
@@ -220,7 +226,12 @@ def varies(spread: Array, magnitude: Array) -> Array:
     return spread > np.maximum(float32.eps * magnitude, float32.tiny)
 
 
-def _looks_like_pixels(x: Array) -> bool:
-    if x.dtype.kind == "f" and not np.all(x == np.floor(x)):
+def are_pixels(x: Array) -> bool:
+    """Whether the values of samples (N, ...) share one range: samples with several axes or of bytes, and
+    many columns from 0 to at most 255 that reach about as far."""
+    if x.ndim > 2 or x.dtype == np.uint8:
+        return True
+    if x.shape[1] < LEAST_PIXELS or x.min() != 0 or x.max() > MOST_LIGHT:
         return False
-    return bool(x.min() >= 0 and x.max() <= 255)
+    highest = x.max(axis=0)
+    return bool(highest.any() and np.median(highest[highest > 0]) >= SHARED * highest.max())

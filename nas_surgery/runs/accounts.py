@@ -126,7 +126,7 @@ def cost_account(made: Preparation, cost: Cost, network: Network, seconds: float
     relative: training MACs of the whole search ÷ MACs of training the final network for `max_epochs`.
     """
     samples = len(made.splits.train)
-    reference = Cost.of_training(samples * made.spec.search.max_epochs, network.macs)
+    reference = Cost.of_training(samples * made.max_epochs, network.macs)
     return {
         "samples": cost.training_samples,
         "macs": cost.macs,

@@ -28,5 +28,5 @@ def train_baseline(driver: Driver, made: Preparation) -> dict[str, Any]:
 
 
 def _job(made: Preparation) -> Job:
-    steps = made.spec.search.max_epochs * made.steps_per_epoch
+    steps = made.max_epochs * made.steps_per_epoch
     return Job(BASELINE, None, (), steps, "baseline")

@@ -9,7 +9,7 @@ import attrs
 
 from nas_surgery.analysis.scores import Score, wanted
 from nas_surgery.data.dataset import Dataset, as_dataset, load_dataset
-from nas_surgery.data.splits import Splits, split
+from nas_surgery.data.splits import Splits, scaling_layer, split
 from nas_surgery.data.units import in_training_units, output_layer
 from nas_surgery.errors import DataError, NasSurgeryError, PluginError, SpecError
 from nas_surgery.formats.models import load
@@ -18,7 +18,8 @@ from nas_surgery.network import Network
 from nas_surgery.operations import Operation
 from nas_surgery.plugins.registry import BUILTIN, Registry, default_registry, load_registry
 from nas_surgery.plugins.trials import sound_operations, try_score
-from nas_surgery.runs.spec import SearchSpec, Spec
+from nas_surgery.runs.defaults import Facts, resolve
+from nas_surgery.runs.spec import SearchSpec, Spec, settled
 from nas_surgery.search.processes import begin_imports
 from nas_surgery.strategies.jobs import Outcome
 from nas_surgery.strategies.recommender import Limits
@@ -34,8 +35,8 @@ ARRAYS = "arrays"  # the source of data that came from Python
 
 @attrs.frozen(eq=False)
 class Preparation:
-    """A run that is ready to start. refused: a line on each installed operation
-    that does not work and takes no part."""
+    """A run that is ready to start. spec: with everything filled in that it left out. refused: a line
+    on each installed operation that does not work and takes no part."""
 
     spec: Spec
     registry: Registry
@@ -58,6 +59,15 @@ class Preparation:
         return outcome.step / self.steps_per_epoch
 
     @property
+    def max_epochs(self) -> int:
+        return settled(self.spec.search.max_epochs)
+
+    @property
+    def spare_samples(self) -> int:
+        """Validation samples that may be trained on in the end: none of a part that came as it is."""
+        return len(self.splits.validation) if self.splits.cut else 0
+
+    @property
     def limits(self) -> Limits:
         return limits_of(self.spec.search)
 
@@ -71,7 +81,7 @@ class Preparation:
         return Setting(
             network=self.network,
             seed=self.spec.seed,
-            max_epochs=search.max_epochs,
+            max_epochs=self.max_epochs,
             steps_per_epoch=self.steps_per_epoch,
             training_samples=len(self.splits.train),
             operations=self.operations,
@@ -80,6 +90,9 @@ class Preparation:
             limits=self.limits,
             target_accuracy=search.target_accuracy,
             score_origin=self.registry.origin("scores", search.score),
+            weight_decay=self.recipe.optimizer.weight_decay,
+            batch_size=self.recipe.batch_size,
+            spare_samples=self.spare_samples,
         )
 
 
@@ -132,7 +145,6 @@ def prepare(
         wanted(score)
         try_score(registry, spec.search.score, score)
     operations, refused = _operations(spec, registry, strategy)
-    spec.training.make_optimizer()
     if data is not None:
         spec = attrs.evolve(spec, data=attrs.evolve(spec.data, source=ARRAYS))
     dataset = _dataset(spec, registry, data)
@@ -140,12 +152,17 @@ def prepare(
         splits = split(dataset, spec.data.split_plan(), spec.training.loss)
     except DataError as error:
         raise DataError(f"data source {spec.data.source!r}: {error}") from None
+    given = network is not None or spec.network.file is not None
+    spec = resolve(spec, Facts.of(splits), type(strategy).as_in_paper, given)
+    scaling = scaling_layer(splits.train.x, spec.data.scaling)
+    splits = attrs.evolve(splits, normalize=scaling)
     start = _start(spec, splits, dataset.sample_shape, network, begun)
     with _faults_of(spec.search.strategy):
         strategy.check(start, limits_of(spec.search), operations)
     backend.check(start)
-    steps = -(-len(splits.train) // spec.training.batch_size)
-    recipe = spec.training.recipe(splits.loss, spec.seed, steps, spec.search.max_epochs)
+    steps = -(-len(splits.train) // settled(spec.training.batch_size))
+    epochs = settled(spec.search.max_epochs)
+    recipe = spec.training.recipe(splits.loss, spec.seed, steps, epochs)
     return Preparation(
         spec,
         registry,
@@ -222,7 +239,7 @@ def _start(
     if network is None:
         network = Network.dense(
             sample_shape,
-            spec.network.hidden,
+            settled(spec.network.hidden),
             splits.outputs,
             spec.network.activation,
             seed=spec.seed,

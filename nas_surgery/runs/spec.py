@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from os.path import abspath, exists, expanduser
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import attrs
 import numpy as np
@@ -27,6 +27,14 @@ MAX_WEIGHTS = 1_000_000_000
 MAX_BATCH = 1_000_000
 MAX_THREADS = MAX_WORKERS = 1_024
 SCHEDULES = ("constant", "cosine", "step")
+
+T = TypeVar("T")
+
+
+def settled(value: T | None) -> T:
+    """A value that may be left out, once `nas_surgery.runs.defaults` has filled it in."""
+    assert value is not None, "defaults are filled in before training"
+    return value
 
 
 def _share_or_count(_: Any, attribute: Any, value: Any) -> None:
@@ -57,7 +65,7 @@ def _layer_sizes(_: Any, attribute: Any, value: Any) -> None:
 class DataSpec:
     """`[data]`: where samples come from and how they are split and scaled.
 
-    source: needed, unless a run is given arrays.
+    source: needed, unless a run is given arrays. scaling: None for one that is chosen from the data.
     """
 
     source: str | None = None
@@ -66,7 +74,7 @@ class DataSpec:
     test: float = attrs.field(default=0.2, validator=number(minimum=0, below=1))
     shuffle: bool = True
     seed: int = attrs.field(default=0, validator=whole(0))
-    scaling: str = attrs.field(default="unit", validator=one_of(*SCALINGS))
+    scaling: str | None = attrs.field(default=None, validator=optional(one_of(*SCALINGS)))
 
     def split_plan(self) -> SplitPlan:
         return SplitPlan(
@@ -76,9 +84,12 @@ class DataSpec:
 
 @attrs.frozen
 class NetworkSpec:
-    """`[network]`: the start topology, or the file that holds it with its weights."""
+    """`[network]`: the start topology, or the file that holds it with its weights.
 
-    hidden: tuple[int, ...] = attrs.field(default=(10,), validator=_layer_sizes)
+    hidden: None for widths that are chosen from the data.
+    """
+
+    hidden: tuple[int, ...] | None = attrs.field(default=None, validator=optional(_layer_sizes))
     activation: str = attrs.field(default="relu", validator=one_of(*ACTIVATIONS))
     initializer: str = attrs.field(default="glorot_uniform", validator=one_of(*INITIALIZERS))
     dropout: float = attrs.field(default=0.0, validator=number(minimum=0, below=1))
@@ -87,7 +98,10 @@ class NetworkSpec:
 
 @attrs.frozen
 class TrainingSpec:
-    """`[training]`: backend, optimizer and loss. What is None is the optimizer's own default.
+    """`[training]`: backend, optimizer and loss.
+
+    optimizer, learning_rate, weight_decay, batch_size, schedule, state_at_surgery: None for what
+    `nas_surgery.runs.defaults` chooses. What else is None is the optimizer's own default.
 
     loss: "auto" follows from the labels, as `nas_surgery.data.labels` says.
     state_at_surgery: whether an edited network gets a fresh optimizer ("reset") or keeps the state of
@@ -97,8 +111,8 @@ class TrainingSpec:
     backend: str = "numpy"
     device: str = "cpu"
     loss: str = attrs.field(default="auto", validator=one_of("auto", *LOSSES))
-    batch_size: int = attrs.field(default=16, validator=whole(1, MAX_BATCH))
-    optimizer: str = attrs.field(default="sgd", validator=one_of(*OPTIMIZERS))
+    batch_size: int | None = attrs.field(default=None, validator=optional(whole(1, MAX_BATCH)))
+    optimizer: str | None = attrs.field(default=None, validator=optional(one_of(*OPTIMIZERS)))
     learning_rate: float | None = attrs.field(default=None, validator=optional(number(above=0)))
     momentum: float | None = attrs.field(
         default=None, validator=optional(number(minimum=0, below=1))
@@ -110,16 +124,16 @@ class TrainingSpec:
     rho: float | None = attrs.field(default=None, validator=optional(number(minimum=0, below=1)))
     epsilon: float | None = attrs.field(default=None, validator=optional(number(above=0)))
     clip_norm: float | None = attrs.field(default=None, validator=optional(number(above=0)))
-    schedule: str = attrs.field(default="constant", validator=one_of(*SCHEDULES))
+    schedule: str | None = attrs.field(default=None, validator=optional(one_of(*SCHEDULES)))
     schedule_epochs: int = attrs.field(default=30, validator=whole(1))
     schedule_factor: float = attrs.field(default=0.1, validator=number(above=0))
-    state_at_surgery: str = attrs.field(
-        default=STATE_AT_SURGERY[0], validator=one_of(*STATE_AT_SURGERY)
+    state_at_surgery: str | None = attrs.field(
+        default=None, validator=optional(one_of(*STATE_AT_SURGERY))
     )
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer with its settings; SpecError for a setting that it does not have."""
-        cls = OPTIMIZERS[self.optimizer]
+        cls = OPTIMIZERS[settled(self.optimizer)]
         taken = {field.name for field in attrs.fields(cls)}
         names = (
             "learning_rate",
@@ -140,7 +154,7 @@ class TrainingSpec:
     def recipe(self, loss: str, seed: int, steps_per_epoch: int, max_epochs: int) -> Recipe:
         """How this spec trains, with the learning-rate schedule in steps."""
         schedule = Schedule(
-            self.schedule,
+            settled(self.schedule),
             total_steps=max_epochs * steps_per_epoch,
             every=self.schedule_epochs * steps_per_epoch,
             factor=self.schedule_factor,
@@ -148,11 +162,11 @@ class TrainingSpec:
         return Recipe(
             self.make_optimizer(),
             loss,
-            self.batch_size,
+            settled(self.batch_size),
             self.clip_norm,
             schedule,
             seed,
-            self.state_at_surgery,
+            settled(self.state_at_surgery),
         )
 
 
@@ -162,12 +176,13 @@ class SearchSpec:
 
     operations: names of those that the search may use; none means all that are registered, but with
     the paper's strategy those alone that are built in or come from a file in `plugins`. exclude:
-    addresses in the start network of layers that surgery leaves alone.
+    addresses in the start network of layers that surgery leaves alone. max_epochs: None for as many as
+    the data need.
     """
 
     strategy: str = "default"
     score: str = "paper"
-    max_epochs: int = attrs.field(default=100, validator=whole(1))
+    max_epochs: int | None = attrs.field(default=None, validator=optional(whole(1)))
     max_parameters: int | None = attrs.field(default=None, validator=optional(whole(1)))
     max_macs: int | None = attrs.field(default=None, validator=optional(whole(1)))
     max_seconds: float | None = attrs.field(default=None, validator=optional(number(above=0)))

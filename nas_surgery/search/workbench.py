@@ -17,7 +17,7 @@ from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.strategies.topology import describe_topology, skeleton
 from nas_surgery.surgery import Surgery, carry_slots, origins
 from nas_surgery.training.backend import Backend
-from nas_surgery.training.evaluation import evaluate
+from nas_surgery.training.evaluation import evaluate, part_means, sample_losses
 from nas_surgery.training.optimizers import slot_names
 from nas_surgery.training.plans import Recipe
 from nas_surgery.training.state import Samples, Slots, TrainState, apply_prefix
@@ -69,8 +69,9 @@ class Workbench:
         self.probe: Array = np.asarray(train.x[:PROBE_SAMPLES])
         self.labels: Array = np.asarray(train.y[:PROBE_SAMPLES])
         self._meter = DamageMeter(backend, device, start, train, recipe.loss)
-        self._train = backend.place(apply_prefix(start, train), device)
-        self._validation = backend.place(apply_prefix(start, validation), device)
+        inputs = [apply_prefix(start, part) for part in (train, validation)]
+        self._train, self._validation = (backend.place(part, device) for part in inputs)
+        self._inputs, self._device = inputs, device
         self._validation_labels = validation.y
 
     def perform(self, job: Job, parent: TrainState | None) -> Outcome:
@@ -82,7 +83,8 @@ class Workbench:
             operated = self._operate(job, state)
             surgery = perf_counter() - before
             end = state.step + job.steps
-            cost = operated.cost + self._cost(operated.state.network, state.step, end)
+            planned = self._cost(operated.state.network, state.step, end, self._samples_of(job))
+            cost = operated.cost + planned
             outcome = self._train_and_evaluate(job, operated)
             before = perf_counter()
             outcome = self._with_proposals(job, outcome)
@@ -141,14 +143,18 @@ class Workbench:
     def _train_and_evaluate(self, job: Job, operated: Operated) -> Outcome:
         start = perf_counter()
         state, losses = operated.state, np.zeros(0)
-        if job.steps:
+        if job.refit:
+            state, losses = self._refitted(job, state)
+        elif job.steps:
             state, losses = self._trained(job, state)
         middle = perf_counter()
-        cost = operated.cost + self._cost(state.network, operated.state.step, state.step)
+        samples = self._samples_of(job)
+        cost = operated.cost + self._cost(state.network, operated.state.step, state.step, samples)
         if not np.isfinite(losses).all() or not is_finite(state.network):
             reason = f"{DIVERGED} after {state.step - operated.state.step} batches"
             return Outcome(job.id, cost=cost, failure=Failure(reason))
-        logits = self.backend.predict(state.network, self._validation)
+        judged = operated.state if job.refit else state
+        logits = self.backend.predict(judged.network, self._validation)
         found = evaluate(logits, self._validation_labels, self.recipe.loss)
         if not np.isfinite(found.loss):
             reason = f"{DIVERGED}: the validation loss is not finite"
@@ -159,6 +165,7 @@ class Workbench:
             accuracy=found.accuracy,
             loss=found.loss,
             training_loss=float(tail.mean()) if tail.size else float("nan"),
+            part_losses=self._part_losses(logits, job.parts),
             state=state,
             topology=skeleton(describe_topology(state.network)),
             position=state.step,
@@ -170,6 +177,12 @@ class Workbench:
             seconds={"training": middle - start, "evaluation": perf_counter() - middle},
         )
 
+    def _part_losses(self, logits: Array, parts: int) -> tuple[float, ...]:
+        if not parts:
+            return ()
+        losses = sample_losses(logits, self._validation_labels, self.recipe.loss)
+        return part_means(losses, parts)
+
     def _trained(self, job: Job, state: TrainState) -> tuple[TrainState, Array]:
         """Train for the job's steps; with `average`, the result is the mean over the last epochs' ends."""
         epoch = self.recipe.steps_per_epoch(self.samples)
@@ -177,7 +190,7 @@ class Workbench:
         stretches = [job.steps - tail * epoch] + [epoch] * tail
         losses, ends = [np.zeros(0)], []
         for steps in (steps for steps in stretches if steps):
-            plan = self.recipe.plan(self.samples, state.step, steps, job.rate)
+            plan = self.recipe.plan(self.samples, state.step, steps, job.rate, job.decay)
             state, part = self.backend.train(state, self._train, plan)
             losses.append(part)
             ends.append(state.network)
@@ -187,8 +200,19 @@ class Workbench:
             state = attrs.evolve(state, network=mean_network(ends[-tail:]))
         return state, np.concatenate(losses)
 
-    def _cost(self, network: Network, start: int, stop: int) -> Cost:
-        plan = self.recipe.plan_samples(self.samples, start, stop)
+    def _refitted(self, job: Job, state: TrainState) -> tuple[TrainState, Array]:
+        """Train on training and validation samples alike."""
+        count = self._samples_of(job)
+        plan = self.recipe.refit_plan(count, state.step, job.steps, job.rate, job.decay)
+        everything = self.backend.place(together(*self._inputs), self._device)
+        return self.backend.train(state, everything, plan)
+
+    def _samples_of(self, job: Job) -> int:
+        """How many samples a job trains on in an epoch."""
+        return self.samples + job.refit * len(self._validation_labels)
+
+    def _cost(self, network: Network, start: int, stop: int, samples: int) -> Cost:
+        plan = self.recipe.plan_samples(samples, start, stop)
         held = len(self._validation_labels)
         return Cost.of_training(plan, network.macs) + Cost(0, 0, held, network.macs * held)
 
@@ -211,6 +235,11 @@ def failure_of(error: BaseException, plugin: str | None = None) -> Failure:
     reason = (str(error).splitlines() or [""])[0]
     trace = "".join(traceback.format_exception(error))
     return Failure(f"{type(error).__name__}: {reason}", plugin, trace)
+
+
+def together(a: Samples, b: Samples) -> Samples:
+    """The samples of both, which have passed the same layers."""
+    return Samples(np.concatenate([a.x, b.x]), np.concatenate([a.y, b.y]), a.prefix)
 
 
 def mean_network(networks: list[Network]) -> Network:

@@ -24,8 +24,9 @@ class Job:
     """Take the network that job `parent` left (None: the start network), operate, train, evaluate.
 
     id: counts up from 0 within a run, and keys the randomness of the operations. steps: batches to
-    train. purpose: a word for people ("pretrain", "candidate", "branch"). rate: factor of the
-    learning rate. average: the network is the mean over the ends of this many last epochs. thresholds:
+    train. purpose: a word for people ("pretrain", "candidate", "branch"). rate, decay: factors of the
+    learning rate and of the weight decay. parts: of the validation part whose losses are wanted. average: the network is the mean over the ends of this many last epochs. refit: train on the validation
+    part too, while the learning rate falls to zero from the optimizer's own. thresholds:
     (ε₁, ε₂) of eq. 13, for proposals on the trained network; None for no proposals.
     """
 
@@ -37,7 +38,10 @@ class Job:
     steps: int = attrs.field(default=0, validator=whole(0))
     purpose: str = attrs.field(default="branch", validator=a(str))
     rate: float = attrs.field(default=1.0, validator=number(above=0))
+    decay: float = attrs.field(default=1.0, validator=number(minimum=0))
     average: int = attrs.field(default=0, validator=whole(0))
+    parts: int = attrs.field(default=0, validator=whole(0))
+    refit: bool = attrs.field(default=False, validator=a(bool))
     thresholds: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -48,7 +52,10 @@ class Job:
             "steps": self.steps,
             "purpose": self.purpose,
             **({"rate": self.rate} if self.rate != 1.0 else {}),
+            **({"decay": self.decay} if self.decay != 1.0 else {}),
             **({"average": self.average} if self.average else {}),
+            **({"parts": self.parts} if self.parts else {}),
+            **({"refit": True} if self.refit else {}),
             **({"thresholds": list(self.thresholds)} if self.thresholds else {}),
         }
 
@@ -102,8 +109,10 @@ class Failure:
 class Outcome:
     """What became of a job.
 
-    accuracy, loss: on the validation part (R² in accuracy's place for regression). training_loss:
-    mean over the last batches, up to an epoch, before their updates. topology: of the trained
+    accuracy, loss: on the validation part (R² in accuracy's place for regression); behind a refit, which
+    trains on it, those of the network before. training_loss:
+    mean over the last batches, up to an epoch, before their updates. part_losses: the loss on each part
+    of the validation samples, if the job asked. topology: of the trained
     network. step: its place in the order of batches. digest: SHA-256 of its weights. exactness: what
     the operations promised. origins: for each layer, its address in the parent, or None if an
     operation made or changed it; empty without operations. proposals: what the operations propose for
@@ -115,6 +124,7 @@ class Outcome:
     accuracy: float = nan
     loss: float = nan
     training_loss: float = nan
+    part_losses: tuple[float, ...] = ()
     state: TrainState | None = None
     topology: Network | None = None
     position: int | None = None
@@ -164,6 +174,7 @@ class Outcome:
             "accuracy": self.accuracy,
             "loss": self.loss,
             "training_loss": self.training_loss,
+            **({"part_losses": list(self.part_losses)} if self.part_losses else {}),
             "step": self.step,
             "hidden": list(self.network.hidden),
             "parameters": self.parameters,
@@ -189,6 +200,7 @@ class Outcome:
             accuracy=_number(record["accuracy"]),
             loss=_number(record["loss"]),
             training_loss=_number(record["training_loss"]),
+            part_losses=tuple(map(_number, record.get("part_losses", ()))),
             topology=skeleton(record["topology"]),
             position=record["step"],
             digest=record["digest"],

@@ -33,6 +33,7 @@ class PaperStrategy(Strategy):
     draws_installed: ClassVar[bool] = (
         False  # or the same spec would be another experiment elsewhere
     )
+    as_in_paper: ClassVar[bool] = True
 
     initial_epochs: int = attrs.field(default=10, validator=whole(1))
     epoch_step: int = attrs.field(default=10, validator=whole(1))

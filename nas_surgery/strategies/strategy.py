@@ -28,7 +28,9 @@ class Setting:
     """What a search is about, as far as decisions need it.
 
     network: the start. max_epochs: of the winner's training. steps_per_epoch: batches in one.
-    training_samples: in one epoch. score_origin: the plugin that the score is from. report: told by name of a score that raised.
+    training_samples: in one epoch. score_origin: the plugin that the score is from. weight_decay: of the
+    optimizer. batch_size: in samples. spare_samples: of the validation part, that may be trained on once
+    nothing is left to decide. report: told by name of a score that raised.
     """
 
     network: Network
@@ -42,6 +44,9 @@ class Setting:
     score_origin: str = ""
     limits: Limits = attrs.Factory(Limits)
     target_accuracy: float | None = None
+    weight_decay: float = 0.0
+    batch_size: int = 16
+    spare_samples: int = 0
     report: Callable[[str, BaseException], None] = raise_fault
 
 
@@ -78,11 +83,13 @@ class Strategy(ABC):
     A strategy is pure: the same outcomes lead to the same jobs. It touches no clock, disk, device or
     process, so a run can be replayed from its journal. judges_by_score: whether `search.score` is asked.
     draws_installed: whether operations take part that are merely installed; others than built-in ones
-    must otherwise be named, by `search.operations` or by their file.
+    must otherwise be named, by `search.operations` or by their file. as_in_paper: whether training is as
+    in the paper where a spec is silent, or chosen from the data.
     """
 
     judges_by_score: ClassVar[bool] = True
     draws_installed: ClassVar[bool] = True
+    as_in_paper: ClassVar[bool] = False
 
     def check(self, network: Network, limits: Limits, operations: Operations) -> None:
         """Raise a SpecError if the search cannot bring this start within the limits; here, if it is

@@ -21,11 +21,25 @@ def evaluate(logits: Array, y: Array, loss: str) -> Evaluation:
     z = logits.astype(np.float64)
     if loss == "mean_squared_error":
         return Evaluation(float(np.mean((z - y) ** 2)), r_squared(z, y))
+    losses = sample_losses(z, y, loss)
+    return Evaluation(float(losses.mean()), float(np.mean(z.argmax(axis=1) == y)))
+
+
+def sample_losses(logits: Array, y: Array, loss: str) -> Array:
+    """The loss of each sample (N,), in float64."""
+    z = logits.astype(np.float64, copy=False)
+    if loss == "mean_squared_error":
+        return np.asarray(((z - y) ** 2).mean(axis=1))
     peak = z.max(axis=1)
     with np.errstate(invalid="ignore", over="ignore"):
         total = np.log(np.exp(z - peak[:, None]).sum(axis=1)) + peak
-        losses = total - z[np.arange(len(z)), y]
-    return Evaluation(float(losses.mean()), float(np.mean(z.argmax(axis=1) == y)))
+        return np.asarray(total - z[np.arange(len(z)), y])
+
+
+def part_means(values: Array, parts: int) -> tuple[float, ...]:
+    """Means over so many parts of the samples, or as many as there are samples: every n-th belongs to one."""
+    count = min(parts, len(values))
+    return tuple(float(values[i::count].mean()) for i in range(count))
 
 
 def r_squared(predictions: Array, targets: Array) -> float:

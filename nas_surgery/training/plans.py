@@ -85,16 +85,28 @@ class Recipe:
         epochs, rest = divmod(position, self.steps_per_epoch(samples))
         return epochs * samples + min(rest * self.batch_size, samples)
 
-    def plan(self, samples: int, start: int, steps: int, rate: float = 1.0) -> TrainingPlan:
+    def refit_plan(
+        self, samples: int, start: int, steps: int, rate: float, decay: float
+    ) -> TrainingPlan:
+        """Like `plan`, but the learning rate falls to zero over the steps, whatever the schedule says."""
+        plan = self.plan(samples, start, steps, 1.0, decay)
+        rates = np.linspace(self.optimizer.learning_rate * rate, 0, steps, endpoint=False)
+        return attrs.evolve(plan, rates=rates)
+
+    def plan(
+        self, samples: int, start: int, steps: int, rate: float = 1.0, decay: float = 1.0
+    ) -> TrainingPlan:
         """The plan for `steps` batches from position `start`, for a training set of `samples`.
 
-        rate: factor of the learning rate on top of the schedule.
+        rate: factor of the learning rate on top of the schedule. decay: factor of the weight decay.
         """
+        decayed = self.optimizer.weight_decay * decay
+        optimizer = attrs.evolve(self.optimizer, weight_decay=decayed)
         order = batch_order(self.seed, samples, self.batch_size, start, steps)
         scales = [self.schedule.scale(step) for step in range(start, start + steps)]
         rates = np.array(scales) * (self.optimizer.learning_rate * rate)
         return TrainingPlan(
-            order, rates, self.batch_size, self.optimizer, self.loss, self.clip_norm, self.seed
+            order, rates, self.batch_size, optimizer, self.loss, self.clip_norm, self.seed
         )
 
 

@@ -12,6 +12,7 @@ source = "sklearn:iris"
 [network]
 hidden = [4, 4]
 [training]
+optimizer = "sgd"
 momentum = 0.9
 [run]
 baseline = true

@@ -394,7 +394,7 @@ def test_images_of_fractions_are_pixels_too():
 
 
 def test_digits_of_unit_range_are_pixels_and_fractions_are_not():
-    """Whole numbers from 0 to 255 are taken for pixels, in vectors too."""
+    """Many columns from 0 to about the same number are taken for pixels, in vectors too."""
     x = np.random.default_rng(5).integers(0, 17, (50, 64))
     assert scaling_layer(x, "unit").scale.shape == ()
     assert scaling_layer(x - 1, "unit").scale.shape == (64,)

@@ -35,9 +35,15 @@ SEARCH = {
 }
 SPEC = {
     "seed": 5,
-    "data": {"source": "sklearn:iris"},
+    "data": {"source": "sklearn:iris", "scaling": "unit"},
     "network": {"hidden": [6, 5]},
-    "training": {"learning_rate": 0.05},
+    "training": {
+        "optimizer": "sgd",
+        "learning_rate": 0.05,
+        "batch_size": 16,
+        "schedule": "constant",
+        "state_at_surgery": "reset",
+    },
     "search": SEARCH,
     "run": {"baseline": True},
 }
@@ -290,7 +296,7 @@ def test_without_a_directory_everything_stays_in_memory(finished, tmp_path, monk
 
 def test_a_run_of_identities_alone_is_plain_training(tmp_path):
     """Bit for bit: where every layer is excluded, decisions, retraining and branches change nothing."""
-    spec = {**SPEC, "training": {"learning_rate": 0.05, "momentum": 0.9}}
+    spec = {**SPEC, "training": {**SPEC["training"], "momentum": 0.9}}
     spec["search"] = {**SEARCH, "exclude": [1, 3, 5]}
     result = ns.run(spec)
     splits = splits_of(spec)
@@ -513,7 +519,7 @@ BAD = [
     ({"search": {"score": "papr"}}, {}, NasSurgeryError, "search.score: unknown score"),
     ({"training": {"backend": "numpi"}}, {}, NasSurgeryError, "training.backend: unknown backend"),
     ({"training": {"device": "cuda"}}, {}, NasSurgeryError, "training.device: .*present: cpu"),
-    ({"training": {"rho": 0.5}}, {}, SpecError, "training.rho: sgd has no such setting"),
+    ({"training": {"rho": 0.5}}, {"data": (X, Y)}, SpecError, "training.rho: adamw has no such setting"),
     ({"network": {"file": "nowhere.onnx"}}, {"data": (X, Y)}, NasSurgeryError, "nowhere.onnx: No such file"),
     ({"plugins": ["nowhere.py"]}, {}, NasSurgeryError, "nowhere.py: No such file"),
     ({"data": {"source": "npz:nowhere.npz"}}, {}, DataError, "nowhere.npz"),

@@ -236,11 +236,12 @@ def test_an_optimizer_refuses_settings_of_another():
 
 def test_the_schedule_is_counted_in_epochs():
     """`schedule_epochs` and `max_epochs` become steps once the size of an epoch is known."""
-    values = {"schedule": "step", "schedule_epochs": 3, "schedule_factor": 0.5, "batch_size": 4}
+    sgd = {"optimizer": "sgd", "batch_size": 4, "state_at_surgery": "reset"}
+    values = {**sgd, "schedule": "step", "schedule_epochs": 3, "schedule_factor": 0.5}
     training = Spec.from_dict({"training": values}).training
     recipe = training.recipe("cross_entropy", seed=1, steps_per_epoch=7, max_epochs=9)
     assert [recipe.schedule.scale(step) for step in (0, 20, 21, 41, 42)] == [1, 1, 0.5, 0.5, 0.25]
-    cosine = Spec.from_dict({"training": {"schedule": "cosine"}}).training
+    cosine = Spec.from_dict({"training": {**sgd, "schedule": "cosine"}}).training
     schedule = cosine.recipe("cross_entropy", 1, 7, 9).schedule
     assert schedule.scale(0) == 1
     assert schedule.scale(63) == pytest.approx(0)
@@ -278,6 +279,6 @@ def test_other_sources_are_not_taken_for_paths(tmp_path, monkeypatch):
 @pytest.mark.parametrize("mode", ["reset", "carry"])
 def test_what_surgery_does_to_the_optimizer_reaches_the_recipe(mode):
     """`[training] state_at_surgery`."""
-    spec = Spec.from_dict({"training": {"state_at_surgery": mode}})
+    given = {"optimizer": "sgd", "batch_size": 4, "schedule": "constant", "state_at_surgery": mode}
+    spec = Spec.from_dict({"training": given})
     assert spec.training.recipe("cross_entropy", 0, 10, 5).state_at_surgery == mode
-    assert Spec().training.state_at_surgery == "reset"

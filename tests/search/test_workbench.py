@@ -6,7 +6,7 @@ from nas_surgery.network import Dense, Flatten
 from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import OPERATIONS, AddNeurons, Context, Identity, Operation, RemoveLayer
 from nas_surgery.search.workbench import PROBE_SAMPLES, Workbench
-from nas_surgery.strategies.jobs import Cost, Job
+from nas_surgery.strategies.jobs import Cost, Job, Outcome
 from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.surgery import Carry, Promise, Surgery, proved
 from nas_surgery.testing.builders import build, labelled
@@ -72,6 +72,51 @@ def test_identity_keeps_the_optimizers_state_and_surgery_resets_it():
     fresh, _ = NumpyBackend().train(TrainState(edited, None, 4), TRAIN, plan)
     assert grown.state.network.equals(fresh.network)
     assert grown.origins == (None, 1, None)
+
+
+def test_the_weight_decay_of_a_job_is_scaled_by_its_decay():
+    """The factor stands in front of the optimizer's own, and in the journal where it is not one."""
+    given = Recipe(AdamW(0.01, weight_decay=0.1), batch_size=4)
+    firm = bench(given).perform(Job(0, None, steps=3, decay=3.0), None)
+    same = bench(Recipe(AdamW(0.01, weight_decay=0.1 * 3.0), batch_size=4))
+    assert firm.digest == same.perform(Job(0, None, steps=3), None).digest
+    assert firm.digest != bench(given).perform(Job(0, None, steps=3), None).digest
+    job = Job(0, None, steps=3, decay=3.0)
+    assert Job.from_json(job.to_json(), {}) == job
+    assert "decay" not in Job(0, None).to_json()
+
+
+@pytest.mark.parametrize("parts", [2, 3, 100])
+def test_losses_are_told_part_by_part_where_a_job_asks(parts):
+    """Means over every n-th validation sample, of one sample at least; the journal holds them."""
+    outcome = bench().perform(Job(0, None, steps=3, parts=parts), None)
+    count = min(parts, len(VALIDATION))
+    for i, loss in enumerate(outcome.part_losses):
+        part = Samples(VALIDATION.x[i::count], VALIDATION.y[i::count])
+        assert loss == pytest.approx(bench().evaluate(outcome.state.network, part).loss)
+    assert len(outcome.part_losses) == count
+    again = Outcome.from_json(outcome.to_json(), OPERATIONS)
+    assert again.part_losses == outcome.part_losses
+    assert "part_losses" not in bench().perform(Job(0, None), None).to_json()
+    job = Job(0, None, parts=parts)
+    assert Job.from_json(job.to_json(), {}) == job
+
+
+def test_a_refit_trains_on_everything_and_is_measured_before():
+    """As plain training on the samples of both parts, while the learning rate falls to zero."""
+    first = bench().perform(Job(0, None, steps=4), None)
+    job = Job(1, 0, steps=6, rate=0.5, refit=True)
+    found = bench().perform(job, first.state)
+    everything = Samples(
+        np.concatenate([TRAIN.x, VALIDATION.x]), np.concatenate([TRAIN.y, VALIDATION.y])
+    )
+    plan = RECIPE.plan(len(everything), start=4, steps=6)
+    falling = attrs.evolve(plan, rates=0.05 * (1 - np.arange(6) / 6))
+    state, _ = NumpyBackend().train(first.state, everything, falling)
+    assert found.state.network.equals(state.network)
+    assert (found.loss, found.accuracy) == (first.loss, first.accuracy)
+    assert found.cost.training_samples == plan.sample_count
+    assert Job.from_json(job.to_json(), {}) == job
 
 
 def test_the_learning_rate_of_a_job_is_scaled_by_its_rate():

@@ -10,7 +10,12 @@ def grow(course: Course, moves: Moves, settings: DefaultSettings) -> Steps:
     """Race after race, until the unchanged network wins, nothing may grow, or time is up."""
     ample = settings.ample * course.setting.training_samples
     rung = course.steps(settings.growth_rung, settings.least_batches)
-    terms = Terms("growth", (rung,) * settings.growth_rungs, settings.price / settings.foresight)
+    terms = Terms(
+        "growth",
+        (rung,) * settings.growth_rungs,
+        settings.price / settings.foresight,
+        settings.growth_doubt,
+    )
     lost = 0
     while lost < settings.patience and not course.finished:
         network, excluded = course.place.outcome.network, course.place.excluded
@@ -27,7 +32,7 @@ def grow(course: Course, moves: Moves, settings: DefaultSettings) -> Steps:
         if winner is None:
             return
         lost = lost + 1 if winner.outcome.parameters == network.parameter_count else 0
-        course.go_on_with(winner)
+        course.go_on_with(winner, terms.price)
 
 
 def revive(course: Course, moves: Moves) -> Steps:

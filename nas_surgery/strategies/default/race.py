@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from nas_surgery.strategies.default.course import Course, Head
+from nas_surgery.strategies.default.course import Course, Head, standard_error
 from nas_surgery.strategies.default.moves import Move
 from nas_surgery.strategies.jobs import Job, Outcome, Round
 
@@ -22,11 +22,12 @@ SHARES = (1.0, 0.5, 0.25)  # of a rung; what is shorter still tells next to noth
 @attrs.frozen
 class Terms:
     """name: for the journal. rungs: steps of each rung. price: nats for each doubling of parameters,
-    for this race."""
+    for this race. doubt: standard errors by which a winner must be ahead of the control."""
 
     name: str
     rungs: tuple[int, ...]
     price: float
+    doubt: float = 0.0
 
 
 @attrs.frozen(eq=False)
@@ -54,7 +55,7 @@ def race(course: Course, candidates: Sequence[Runner], terms: Terms) -> Verdict:
         runners, raced = (yield from _rung(course, field, steps, rung, terms)), True
     if not raced or not runners:
         return None
-    return min(runners, key=lambda runner: _rank(course, runner, terms)).head
+    return _winner(course, runners, terms).head
 
 
 def control(course: Course) -> Runner:
@@ -85,6 +86,17 @@ def affordable(course: Course, runners: Sequence[Runner], wanted: int) -> tuple[
 def fits(course: Course, move: Move, steps: int) -> bool:
     """Whether this move could race against the unchanged network."""
     return affordable(course, [control(course), Runner(move, course.place)], steps)[1] > 0
+
+
+def _winner(course: Course, runners: Sequence[Runner], terms: Terms) -> Runner:
+    """The runner of the least loss and price; the control, where it is there and only perhaps behind."""
+    first = min(runners, key=lambda runner: _rank(course, runner, terms))
+    for runner in runners:
+        if runner.control and runner is not first:
+            behind = _rank(course, runner, terms)[0] - _rank(course, first, terms)[0]
+            error = standard_error(runner.head.outcome, first.head.outcome)
+            return runner if behind <= terms.doubt * error else first
+    return first
 
 
 def _rank(course: Course, runner: Runner, terms: Terms) -> tuple[float, int]:

@@ -6,7 +6,8 @@ import attrs
 
 from nas_surgery.operations.add_neurons import METHODS as GROWTH_METHODS
 from nas_surgery.operations.remove_neurons import METHODS as REMOVAL_METHODS
-from nas_surgery.strategies.strategy import Strategy
+from nas_surgery.strategies.default.budget import SPARE
+from nas_surgery.strategies.strategy import Setting, Strategy
 from nas_surgery.validators import number, one_of, whole
 
 _share = number(minimum=0, below=1)
@@ -45,8 +46,18 @@ class DefaultSettings(Strategy):
     ending: the last stretch, trained twice: with the learning rate times `cooling` and the weights
     averaged over its epochs, and as before. The first wins where weights swing, the second where the
     network still learns fast.
+    refit: the last stretch of all, of the winner, on the validation samples too, at `refit_rate` times the
+    optimizer's learning rate, falling to zero. Only where the optimizer decays weights, and not on a
+    test part. Worth .2 to 1.3 points on twelve small sets. `max_cost` holds it.
     regret: training is taken back if the loss was lower before by this share, and the accuracy no
     lower: the losses of one network swing by 3 % from epoch to epoch.
+    stamina: looks in a row that find nothing better, where the optimizer decays weights, before training
+    goes back to the best network. If the training loss fell, it goes on with the weight decay times
+    `firmer`, up to `firmest` times the first.
+    doubt: standard errors, over the validation samples, by which losses must differ for training to be
+    taken back where the optimizer decays weights. growth_doubt: by which growth must gain there. More
+    than none starves it: on noisy targets every gain is doubtful.
+    look: training between two looks at the validation loss.
     backoff, retries: training that diverged, or was taken back, is tried again with the learning rate
     times `backoff`, which stays.
     growth_method, removal_method: of `add_neurons` and `remove_neurons`. "gradient" did not do better
@@ -73,9 +84,22 @@ class DefaultSettings(Strategy):
     pause: float = attrs.field(default=0.1, validator=_share)
     ending: float = attrs.field(default=0.06, validator=_share)
     cooling: float = attrs.field(default=0.2, validator=_positive)
+    refit: float = attrs.field(default=0.1, validator=_share)
+    refit_rate: float = attrs.field(default=1.0, validator=_positive)
     regret: float = attrs.field(default=0.1, validator=number(minimum=0))
+    stamina: int = attrs.field(default=3, validator=whole(1))
+    firmer: float = attrs.field(default=3.0, validator=number(minimum=1))
+    firmest: float = attrs.field(default=9.0, validator=number(minimum=1))
+    growth_doubt: float = attrs.field(default=0.0, validator=number(minimum=0))
+    doubt: float = attrs.field(default=1.0, validator=number(minimum=0))
+    look: float = attrs.field(default=0.025, validator=_share)
     backoff: float = attrs.field(default=0.3, validator=number(above=0, below=1))
     retries: int = attrs.field(default=2, validator=whole(0))
     growth_method: str = attrs.field(default="pairs", validator=one_of(*GROWTH_METHODS))
     removal_method: str = attrs.field(default="activation", validator=one_of(*REMOVAL_METHODS))
     least_batches: int = attrs.field(default=100, validator=whole(1))
+
+    def refit_share(self, setting: Setting) -> float:
+        """What the refit may cost, in training lengths of the winner."""
+        wanted = setting.weight_decay > 0 and setting.spare_samples > 0
+        return self.refit * min(1.0, self.max_cost / SPARE) if wanted else 0.0

@@ -1,7 +1,7 @@
 """The second phase of the default strategy: remove what the network can do without."""
 
 from collections.abc import Generator, Sequence
-from math import log2
+from math import inf, log2
 
 import attrs
 
@@ -55,7 +55,32 @@ def _removed(course: Course, moves: Moves, settings: DefaultSettings, pace: floa
     winner = yield from race(course, [narrowed], Terms("removal", (rung,), price))
     if winner is None:
         return False
-    return course.go_on_with(winner) and winner.outcome.parameters < place.outcome.parameters
+    return course.go_on_with(winner, price) and winner.outcome.parameters < place.outcome.parameters
+
+
+def trim(course: Course, moves: Moves, settings: DefaultSettings) -> Steps:
+    """Remove what can go while the network stays as accurate as was asked for."""
+    while True:
+        place = course.place
+        rung = course.steps(settings.removal_rung, settings.least_batches)
+        steps = min(rung, course.total - course.step)
+        narrower = moves.narrower(place.outcome.network, place.excluded, settings.removal)
+        affordable = [move for move in narrower if _pays(course, move, steps)]
+        narrowed = yield from _least_damage(course, affordable)
+        if narrowed is None:
+            return
+        job = course.job(narrowed.head.outcome.job, steps, "candidate")
+        (outcome,) = yield from course.ask([job], {"event": "trimming"}, [narrowed.head])
+        head = course.heir(narrowed.head, outcome)
+        if head is None or not course.reaches(outcome):
+            return
+        course.settle_on(head)
+
+
+def _pays(course: Course, move: Move, steps: int) -> bool:
+    """Whether the books allow for the smaller network to be trained, and to win."""
+    macs = move.topology.macs
+    return course.budget.affords(course.spent, [(macs, steps)], macs)
 
 
 def halvings(place: Head, move: Move) -> float:
@@ -63,7 +88,7 @@ def halvings(place: Head, move: Move) -> float:
     return log2(place.outcome.parameters / move.topology.parameter_count)
 
 
-def _least_damage(course: Course, moves: Sequence[Move], most: float) -> Choice:
+def _least_damage(course: Course, moves: Sequence[Move], most: float | None = None) -> Choice:
     """The removal that costs least loss for each halving of the parameters, before any retraining.
 
     None if even that costs more than `most`: a race's training makes up for half of it at best.
@@ -75,7 +100,7 @@ def _least_damage(course: Course, moves: Sequence[Move], most: float) -> Choice:
     decision = {"event": "removal: damage", "entries": [move.label for move in moves]}
     outcomes = yield from course.ask(jobs, decision)
     slopes: dict[str, float] = {}
-    least, chosen = most, None
+    least, chosen = inf if most is None else most, None
     for move, outcome in zip(moves, outcomes, strict=True):
         head = course.heir(place, outcome)
         if head is None:

@@ -8,8 +8,8 @@ from nas_surgery.strategies.default.course import Course
 from nas_surgery.strategies.default.growing import grow
 from nas_surgery.strategies.default.moves import Moves
 from nas_surgery.strategies.default.settings import DefaultSettings
-from nas_surgery.strategies.default.shrinking import shrink
-from nas_surgery.strategies.default.stretches import finish, warm_up
+from nas_surgery.strategies.default.shrinking import shrink, trim
+from nas_surgery.strategies.default.stretches import finish, refitted, warm_up
 from nas_surgery.strategies.jobs import Operations
 from nas_surgery.strategies.recommender import Limits
 from nas_surgery.strategies.strategy import Search, Setting, refuse_beyond
@@ -30,13 +30,17 @@ class DefaultStrategy(DefaultSettings):
         return Moves(operations, limits, self.growth_method, self.removal_method)
 
     def search(self, setting: Setting) -> Search:
-        budget = Budget.of(setting, self.max_cost)
-        course = Course(setting, budget, self.price, self.regret, self.patience, self.backoff)
+        budget = Budget.of(setting, self.max_cost - self.refit_share(setting))
+        course = Course(setting, budget, self)
         moves = self._moves(setting.operations, setting.limits)
         first = yield from warm_up(course, moves, self)
         if course.head is None:
             return first
         yield from grow(course, moves, self)
-        yield from shrink(course, moves, self)
+        if setting.target_accuracy is None:
+            yield from shrink(course, moves, self)
         yield from finish(course, self)
-        return course.place.outcome.job
+        if course.reached:
+            course.settle_on(course.place)
+            yield from trim(course, moves, self)
+        return (yield from refitted(course, self))

@@ -2,6 +2,8 @@
 
 from collections.abc import Generator
 
+import attrs
+
 from nas_surgery.strategies.default.course import Course, Head, Steps
 from nas_surgery.strategies.default.moves import Move, Moves
 from nas_surgery.strategies.default.settings import DefaultSettings
@@ -39,15 +41,17 @@ def train(course: Course, steps: int, settings: DefaultSettings) -> Arrived:
 
     Whether it came all the way: otherwise nothing is left to spend, or no try came to anything.
     """
-    end = min(course.step + steps, course.total)
-    for attempt in range(1 + settings.retries):
-        if course.step >= end or course.finished:
-            break
-        head = yield from _stretch(course, end - course.step, attempt)
+    end, failed = min(course.step + steps, course.total), 0
+    while course.step < end and not course.finished and failed <= settings.retries:
+        length = min(end - course.step, course.steps(settings.look) if course.decays else steps)
+        head = yield from _stretch(course, length, failed)
         if head is None:
+            failed += 1
             course.slow_down()
-        elif course.go_on_with(head):
+        elif head is course.head:
             break
+        else:
+            course.go_on_with(head)
     return course.step >= end
 
 
@@ -58,9 +62,27 @@ def finish(course: Course, settings: DefaultSettings) -> Steps:
     while course.step < rest and not course.finished:
         steps = min(rest - course.step, course.steps(settings.pause))
         if not (yield from train(course, steps, settings)):
-            return
-    if not course.finished:
-        yield from _end(course, settings, course.total - course.step)
+            break
+    left = min(course.total - course.step, epochs * course.setting.steps_per_epoch)
+    if left and not course.reached:
+        yield from _end(course, settings, left)
+
+
+def refitted(course: Course, settings: DefaultSettings) -> FirstJob:
+    """Train the winner on all samples that there are; the id of the job that leads to the result.
+
+    Nothing is left to measure it by, so it must not fit the training samples worse than before.
+    """
+    setting, winner = course.setting, course.winner
+    samples = settings.refit_share(setting) * setting.max_epochs * setting.training_samples
+    steps = int(samples / setting.batch_size)
+    if not steps or course.reached:
+        return winner.outcome.job
+    job = course.job(winner.outcome.job, steps, "branch", factor=settings.refit_rate)
+    job = attrs.evolve(job, refit=True, parts=0)
+    (outcome,) = yield from course.ask([job], {"event": "refit"}, [winner])
+    before = max(winner.outcome.loss, winner.outcome.training_loss)
+    return winner.outcome.job if outcome.failed or outcome.training_loss > before else job.id
 
 
 def _end(course: Course, settings: DefaultSettings, steps: int) -> Steps:

@@ -5,7 +5,8 @@ import pytest
 import nas_surgery as ns
 
 SPEC = {
-    "data": {"source": "sklearn:digits"},
+    "data": {"source": "sklearn:digits", "scaling": "unit"},
+    "training": {"optimizer": "sgd", "learning_rate": 0.005, "batch_size": 16},
     "network": {"hidden": [10]},
     "search": {"strategy": "default", "max_epochs": 30},
 }

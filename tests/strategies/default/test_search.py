@@ -45,6 +45,7 @@ class World:
             operations=OPERATIONS,
             **setting,
         )
+        self.parts = lambda job, found: ()
         self.jobs, self.outcomes, self.rounds = {}, {}, []
         self.held, self.spent, self.check = set(), 0, lambda current, finished: None
 
@@ -82,7 +83,8 @@ class World:
         network = before
         for operation in job.operations:
             network = operation.apply(network).network
-        count = self.recipe.plan_samples(self.setting.training_samples, start, start + job.steps)
+        samples = self.setting.training_samples + job.refit * self.setting.spare_samples
+        count = self.recipe.plan_samples(samples, start, start + job.steps)
         cost = Cost(count, 3 * network.macs * count)
         self.spent += cost.training_macs
         found = self.loss(job, network, start + job.steps)
@@ -94,6 +96,8 @@ class World:
             job.id,
             accuracy,
             found,
+            1 / (1 + start + job.steps),  # a training loss that always falls
+            self.parts(job, found),
             topology=network,
             position=start + job.steps,
             origins=kept,
@@ -137,9 +141,11 @@ STARTS = [NETWORK, build(20, 3, "relu", 4), build(8, 200, "relu", 100, "tanh", 3
     samples=st.sampled_from([10, 300, 807]),
     epochs=st.sampled_from([1, 7, 50]),
     limit=st.sampled_from([None, 150, 2000]),
+    weight_decay=st.sampled_from([0.0, 0.1]),
+    spare=st.sampled_from([0, 5, 200]),
 )
 def test_the_cap_holds_whenever_a_run_stops(
-    seed, start, max_cost, price, failing, slope, samples, epochs, limit
+    seed, start, max_cost, price, failing, slope, samples, epochs, limit, weight_decay, spare
 ):
     """Whatever comes out of jobs, and after whichever job it ends, no network that may be the result
     is too small for what was spent."""
@@ -158,6 +164,8 @@ def test_the_cap_holds_whenever_a_run_stops(
         samples=samples,
         epochs=epochs,
         limits=limits,
+        weight_decay=weight_decay,
+        spare_samples=spare,
     )
 
     def check(current, finished):
@@ -170,7 +178,9 @@ def test_the_cap_holds_whenever_a_run_stops(
     world.search(max_cost=max_cost, price=price)
     winner = world.outcomes[world.winner]
     assert winner.failed or world.spent <= world.limit(winner.network)
-    assert winner.failed or winner.step <= world.setting.max_epochs * world.setting.steps_per_epoch
+    refitted = world.jobs[world.winner].refit
+    end = world.setting.max_epochs * world.setting.steps_per_epoch
+    assert winner.failed or winner.step <= (1.1 if refitted else 1.0) * end
 
 
 @given(
@@ -411,6 +421,108 @@ def test_training_that_goes_too_fast_is_taken_back_and_slows_down():
     assert not [o.job for o in world.outcomes.values() if o.loss > 2 and o.job in parents]
 
 
+def overfitting(decay, since=300):
+    """A loss that rises from some step on, unless the weight decay is at least so many times the first."""
+
+    def loss(job, network, step):
+        return 1 - min(step, since) / 1_000 + (job.decay < decay) * max(0, step - since) / 1_000
+
+    return loss
+
+
+@pytest.mark.parametrize("least", [2.0, 8.0])
+def test_overfitting_raises_the_weight_decay(least):
+    """After `stamina` looks without anything better, training goes on from the best network, firmer."""
+    world = World(overfitting(least), weight_decay=0.1).search(stamina=2, look=0.02, max_cost=4.0)
+    raised = [job for job in world.jobs.values() if job.decay > 1]
+    assert {job.decay for job in raised} == {3.0, 9.0} if least > 3 else {3.0}
+    assert world.outcomes[raised[0].parent].loss == pytest.approx(0.7, abs=0.1)
+    assert world.outcomes[world.winner].step == 2500
+    assert world.outcomes[world.winner].loss == pytest.approx(0.7, abs=0.1)
+    assert all(job.rate in (1.0, 0.2) for job in world.jobs.values())  # that of the ending
+
+
+def test_overfitting_that_no_weight_decay_stops_ends_with_the_best_network():
+    """The decay is raised so far as `firmest` says; what comes later is worse, and does not win."""
+    world = World(overfitting(1e9), weight_decay=0.1).search(max_cost=4.0, firmest=9.0)
+    assert max(job.decay for job in world.jobs.values()) <= 9.0
+    best = min(o.loss for o in world.outcomes.values())
+    assert world.outcomes[world.winner].loss == best
+    assert max(o.step for o in world.outcomes.values()) < 1500
+
+
+def test_without_weight_decay_nothing_is_raised():
+    """An optimizer that decays no weights trains in long stretches, and slows down where it must."""
+    world = World(overfitting(2.0)).search()
+    assert all(job.decay == 1.0 for job in world.jobs.values())
+
+
+def test_a_worse_look_or_two_are_forgiven():
+    """Losses swing; only `stamina` looks in a row, none of them better or more accurate, count."""
+    swings = World(
+        lambda job, network, step: 1 - step / 5_000 + 0.1 * (job.id % 3 > 0),
+        weight_decay=0.1,
+    ).search(stamina=3, growth_until=0.0, removal_until=0.0)
+    assert all(job.decay == 1.0 for job in swings.jobs.values())
+    assert swings.outcomes[swings.winner].step == 2500
+
+
+def doubtful(spread, loss, **setting):
+    """A world whose losses differ by so much from part to part of the validation samples."""
+    world = World(loss, weight_decay=0.1, **setting)
+
+    def parts(job, found):
+        noise = keyed_generator(0, "part", job.id).normal(size=20) * spread
+        return tuple(found + noise - noise.mean())
+
+    world.parts = parts
+    return world
+
+
+def test_growth_must_be_ahead_beyond_doubt():
+    """A gain that the choice of validation samples may have made keeps no wider network."""
+    sure = doubtful(0.01, by_size(0.1)).search(removal_from=0.99, growth_doubt=1.0)
+    assert sure.network.parameter_count > 4 * NETWORK.parameter_count
+    unsure = doubtful(5.0, by_size(0.1)).search(removal_from=0.99, growth_doubt=1.0)
+    assert unsure.network.hidden == NETWORK.hidden
+
+
+def test_training_is_not_taken_back_on_a_doubtful_loss():
+    """As far as the standard error over the validation samples reaches."""
+    loss = lambda job, network, step: 1 + 0.05 * (step > 300)  # noqa: E731
+    for spread, back in ((0.01, True), (5.0, False)):
+        world = doubtful(spread, loss).search(growth_until=0.0, removal_until=0.0)
+        assert (max(job.decay for job in world.jobs.values()) > 1) is back
+
+
+@pytest.mark.parametrize(("spare", "decay"), [(0, 0.1), (100, 0.0)])
+def test_the_winner_sees_all_samples_in_the_end(spare, decay):
+    """Where there are any to spare and the optimizer decays weights; otherwise nothing is asked."""
+    world = World(by_size(0.1), spare_samples=100, weight_decay=0.1).search()
+    last = world.jobs[world.winner]
+    assert last.refit
+    assert not last.operations
+    assert last.id == max(world.jobs)
+    assert last.steps == 250
+    others = World(by_size(0.1), spare_samples=spare, weight_decay=decay).search()
+    assert not any(job.refit for job in others.jobs.values())
+
+
+def test_a_refit_that_fails_or_fits_worse_leaves_the_winner_as_it_was():
+    """The network that was measured is the result."""
+    failing = World(lambda job, *_: None if job.refit else 1.0, spare_samples=9, weight_decay=0.1)
+    assert not failing.search().jobs[failing.winner].refit
+    worse = World(lambda job, *_: 0.0, spare_samples=9, weight_decay=0.1)
+    perform = worse.perform
+
+    def fitted(job):
+        outcome = perform(job)
+        return attrs.evolve(outcome, training_loss=2.0 if job.refit else 1.0)
+
+    worse.perform = fitted
+    assert not worse.search().jobs[worse.winner].refit
+
+
 def test_stretches_of_no_length_do_not_count_against_patience():
     """A phase that begins late has nothing to train first."""
     world = World(by_size(0.0, rate=1.0)).search(removal_from=0.01, growth_until=0.5, patience=1)
@@ -428,13 +540,38 @@ def test_training_that_only_worsens_ends():
     assert world.outcomes[world.winner].step == min(o.step for o in world.outcomes.values())
 
 
+def test_a_network_that_reaches_the_target_is_trimmed_while_it_holds():
+    """It grows until it is accurate enough, and then loses what it can; the winner is accurate enough."""
+
+    def accuracy(job, network, step):
+        return min(0.9, 0.1 * log2(network.parameter_count / 40))
+
+    world = World(by_size(0.1), accuracy, target_accuracy=0.5).search(max_cost=4.0)
+    largest, winner = max(parameters(world)), world.outcomes[world.winner]
+    assert winner.accuracy >= 0.5
+    assert NETWORK.parameter_count < winner.parameters < largest
+    smaller = [o for o in world.outcomes.values() if o.parameters < winner.parameters]
+    assert smaller[-1].accuracy < 0.5
+
+
+def test_nothing_is_removed_before_the_target_is_reached():
+    """Where it cannot be reached, the network that was grown is trained to the end."""
+    world = World(by_size(0.0), target_accuracy=0.9).search(growth_until=0.0)
+    assert world.network.equals(NETWORK)
+    assert world.outcomes[world.winner].step == 2500
+
+
 def test_the_search_ends_when_the_target_is_reached():
-    """Nothing is asked any more once the best network is accurate enough."""
-    world = World(
-        by_size(0.1), lambda job, network, step: 0.9 if step > 800 else 0.1, target_accuracy=0.8
-    ).search()
+    """But for what may be removed, nothing is asked for once the network is accurate enough."""
+
+    def accuracy(job, network, step):
+        return 0.9 if step > 800 and network.parameter_count >= NETWORK.parameter_count else 0.1
+
+    world = World(by_size(0.1), accuracy, target_accuracy=0.8).search()
     assert world.outcomes[world.winner].accuracy >= 0.8
-    assert world.outcomes[world.winner].step < 1200
+    reached = next(i for i, r in enumerate(world.rounds) if r.decision["event"] == "trimming")
+    later = {r.decision["event"].split(":")[0] for r in world.rounds[reached:]}
+    assert later == {"trimming", "removal"}
 
 
 def test_silent_units_are_revived_before_a_race():
