@@ -19,6 +19,7 @@ PAPER: Tables = {
 }
 PLAIN = {"schedule": "constant", "state_at_surgery": "reset"}
 ADAM = {"learning_rate": 0.003, "schedule": "cosine", "state_at_surgery": "carry"}
+OPTIMIZER = "adamw"
 START = 32  # hidden units: growth and removal do the rest
 STEPS = 15_000  # of a training; small networks on small sets have learnt by then what they can
 BATCHES = (32, 128)
@@ -55,12 +56,18 @@ def resolve(spec: Spec, facts: Facts, paper: bool = False, start: bool = False) 
     return _filled(spec, {"training": {**PLAIN, **_own_rate(spec.training)}})
 
 
+def with_optimizer(training: TrainingSpec, paper: bool) -> TrainingSpec:
+    """`[training]` with its optimizer, which no data are needed to choose."""
+    silent = PAPER["training"]["optimizer"] if paper else OPTIMIZER
+    return attrs.evolve(training, optimizer=training.optimizer or silent)
+
+
 def from_data(facts: Facts) -> Tables:
     """Settings that fit the data, whatever the optimizer is."""
     return {
         "data": {"scaling": "standard"},
         "network": {"hidden": (START,)},
-        "training": {"optimizer": "adamw", "batch_size": batch_size(facts.samples)},
+        "training": {"optimizer": OPTIMIZER, "batch_size": batch_size(facts.samples)},
         "search": {"max_epochs": epochs(facts.samples)},
     }
 

@@ -18,7 +18,7 @@ from nas_surgery.network import Network
 from nas_surgery.operations import Operation
 from nas_surgery.plugins.registry import BUILTIN, Registry, default_registry, load_registry
 from nas_surgery.plugins.trials import sound_operations, try_score
-from nas_surgery.runs.defaults import Facts, resolve
+from nas_surgery.runs.defaults import Facts, resolve, with_optimizer
 from nas_surgery.runs.spec import SearchSpec, Spec, settled
 from nas_surgery.search.processes import begin_imports
 from nas_surgery.strategies.jobs import Outcome
@@ -145,6 +145,8 @@ def prepare(
         wanted(score)
         try_score(registry, spec.search.score, score)
     operations, refused = _operations(spec, registry, strategy)
+    paper = type(strategy).as_in_paper
+    with_optimizer(spec.training, paper).make_optimizer()  # what is wrong is said before data load
     if data is not None:
         spec = attrs.evolve(spec, data=attrs.evolve(spec.data, source=ARRAYS))
     dataset = _dataset(spec, registry, data)
@@ -153,7 +155,7 @@ def prepare(
     except DataError as error:
         raise DataError(f"data source {spec.data.source!r}: {error}") from None
     given = network is not None or spec.network.file is not None
-    spec = resolve(spec, Facts.of(splits), type(strategy).as_in_paper, given)
+    spec = resolve(spec, Facts.of(splits), paper, given)
     scaling = scaling_layer(splits.train.x, spec.data.scaling)
     splits = attrs.evolve(splits, normalize=scaling)
     start = _start(spec, splits, dataset.sample_shape, network, begun)

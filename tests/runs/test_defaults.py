@@ -7,9 +7,9 @@ from sklearn.datasets import load_diabetes, load_digits, load_wine
 
 import nas_surgery as ns
 from nas_surgery.data.splits import are_pixels
+from nas_surgery.formats.toml import parse_toml
 from nas_surgery.runs.defaults import Facts, resolve
 from nas_surgery.runs.spec import Spec
-from nas_surgery.toml_reading import parse_toml
 
 FACTS = Facts(samples=1_000, inputs=20, outputs=3, regression=False)
 LEFT_OUT = {
