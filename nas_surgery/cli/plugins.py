@@ -1,11 +1,13 @@
 """`nas-surgery plugins`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nas_surgery.cli.output import as_json, show
-from nas_surgery.plugins.registry import PluginInfo
+
+if TYPE_CHECKING:
+    from nas_surgery.plugins.registry import PluginInfo
 
 
 @click.command("plugins")
@@ -19,13 +21,13 @@ def command(as_json: bool) -> None:
     show(text, {"plugins": [_account(info) for info in found]}, as_json)
 
 
-def _lines(info: PluginInfo) -> list[str]:
+def _lines(info: "PluginInfo") -> list[str]:
     failure = [f"  failed to load: {info.error}"] if info.error else []
     kinds = [f"  {kind}: {', '.join(names)}" for kind, names in info.provides.items()]
     return [f"{info.name} {info.version} ({info.origin})", *failure, *kinds]
 
 
-def _account(info: PluginInfo) -> dict[str, Any]:
+def _account(info: "PluginInfo") -> dict[str, Any]:
     return {
         "name": info.name,
         "version": info.version,

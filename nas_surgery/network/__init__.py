@@ -1,4 +1,4 @@
-"""The topology IR: layers, networks, shapes, validity rules, the NumPy forward pass and storage."""
+"""The topology IR: layers, networks, shapes, validity rules, and the NumPy forward pass."""
 
 from nas_surgery.network.activations import ACTIVATIONS
 from nas_surgery.network.arguments import (

@@ -16,7 +16,7 @@ from nas_surgery.formats.models import load
 from nas_surgery.formats.structuring import structure, unknown_key
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
-from nas_surgery.plugins.registry import BUILTIN, Registry, default_registry, load_registry
+from nas_surgery.plugins.registry import Registry, default_registry, load_registry
 from nas_surgery.plugins.trials import sound_operations, try_score
 from nas_surgery.runs.defaults import Facts, resolve, with_optimizer
 from nas_surgery.runs.spec import SearchSpec, Spec, settled
@@ -190,13 +190,11 @@ def _operations(
         with naming("search.operations"):
             everything = {name: registry.get("operations", name) for name in spec.search.operations}
         return sound_operations(registry, everything, named=everything)
-    owners = {name: registry.owner("operations", name).name for name in everything}
     files = {Path(name).name for name in spec.plugins}
-    named = {name for name, owner in owners.items() if owner in files}
-    if not strategy.draws_installed:
-        for name in owners.keys() - named:
-            if owners[name] != BUILTIN:
-                del everything[name]
+    named = {name for name in everything if registry.owner("operations", name).name in files}
+    if strategy.draws is not None:
+        drawn = {*strategy.draws, *named}
+        everything = {name: each for name, each in everything.items() if name in drawn}
     return sound_operations(registry, everything, named)
 
 

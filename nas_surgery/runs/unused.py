@@ -57,11 +57,27 @@ def unused(made: Preparation, given: Collection[str], network: bool) -> list[str
 
     given: dotted keys. network: whether the caller gave a network of their own.
     """
-    return [
+    lines = [
         f"{key} is set and not used: {rule.why}"
         for rule in RULES
         for key in rule.keys
         if key in given and rule.holds(made, network)
+    ]
+    return lines + _idle_operations(made)
+
+
+def _idle_operations(made: Preparation) -> list[str]:
+    """A line for each operation that the spec names, itself or by its file, and that the strategy knows
+    nothing to do with."""
+    uses, files = made.strategy.uses, {Path(name).name for name in made.spec.plugins}
+    if uses is None:
+        return []
+    owners = {name: made.registry.owner("operations", name).name for name in made.operations}
+    named = {*made.spec.search.operations, *(n for n, owner in owners.items() if owner in files)}
+    return [
+        f"operation {name} is named and not used: the strategy works with {', '.join(uses)}"
+        for name in made.operations
+        if name in named and name not in uses
     ]
 
 

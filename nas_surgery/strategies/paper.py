@@ -30,8 +30,14 @@ class PaperStrategy(Strategy):
     epsilon_absolute ε₂: thresholds of eq. 13.
     """
 
-    draws_installed: ClassVar[bool] = (
-        False  # or the same spec would be another experiment elsewhere
+    # with others, built in or installed, the same spec would be another experiment
+    draws: ClassVar[tuple[str, ...] | None] = (
+        "identity",
+        "add_neurons",
+        "add_layer",
+        "remove_neurons",
+        "remove_layer",
+        "truncated_svd",
     )
     as_in_paper: ClassVar[bool] = True
 

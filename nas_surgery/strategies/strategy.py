@@ -82,13 +82,15 @@ class Strategy(ABC):
 
     A strategy is pure: the same outcomes lead to the same jobs. It touches no clock, disk, device or
     process, so a run can be replayed from its journal. judges_by_score: whether `search.score` is asked.
-    draws_installed: whether operations take part that are merely installed; others than built-in ones
-    must otherwise be named, by `search.operations` or by their file. as_in_paper: whether training is as
+    draws: names of the operations that it draws from where the spec names none, by `search.operations` or
+    by their file; None for all that are registered. uses: those that it can use at all; None for any that
+    makes proposals. as_in_paper: whether training is as
     in the paper where a spec is silent, or chosen from the data.
     """
 
     judges_by_score: ClassVar[bool] = True
-    draws_installed: ClassVar[bool] = True
+    draws: ClassVar[tuple[str, ...] | None] = None
+    uses: ClassVar[tuple[str, ...] | None] = None
     as_in_paper: ClassVar[bool] = False
 
     def check(self, network: Network, limits: Limits, operations: Operations) -> None:

@@ -15,6 +15,7 @@ from nas_surgery.plugins import registry as plugins
 from nas_surgery.plugins.events import Event
 from nas_surgery.plugins.registry import BUILTIN, Registry, load_registry
 from nas_surgery.runs.preparation import prepare
+from nas_surgery.strategies import PaperStrategy
 
 SCORE = "def nas_surgery_scores():\n    return {'mine': lambda accuracy: 2 * accuracy}\n"
 
@@ -373,6 +374,11 @@ def test_an_installed_operation_does_not_change_the_papers_experiment(installed,
     found = prepare(spec_of(**search)).operations
     assert wanted <= set(found)
     assert ("mine" in found) == ("mine" in wanted)
+
+
+def test_the_papers_strategy_draws_from_the_papers_operations():
+    """So that one more in the core changes no published experiment."""
+    assert set(prepare(spec_of(strategy="paper")).operations) == set(PaperStrategy.draws)
 
 
 def test_an_operation_from_a_file_that_the_spec_names_is_drawn_by_every_strategy(file):

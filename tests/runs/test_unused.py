@@ -108,3 +108,12 @@ def test_verbose_shows_the_progress_of_the_command_line(tmp_path, capsys, resume
         assert "pretrain  accuracy" in shown.err
         assert "warning: run.workers" in shown.err
     assert shown.err
+
+
+def test_operations_that_the_strategy_leaves_aside_are_said():
+    """The default one works with a few of its own; the paper's with all that make proposals."""
+    named = ["add_neurons", "truncated_svd"]
+    search = {"max_epochs": 1, "operations": named}
+    (said,) = warnings({"data": DATA, "search": search})
+    assert said.startswith("operation truncated_svd is named and not used")
+    assert not warnings({"data": DATA, "search": {**SEARCH, "operations": named}})

@@ -8,10 +8,11 @@ import attrs
 import numpy as np
 import pytest
 
-from nas_surgery.network import Activation, Dense, Dropout, Network
+from nas_surgery.network import LAYERS, Activation, Dense, Dropout, Network
 from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.testing import BackendConformance
 from nas_surgery.testing.backend import dropout
+from nas_surgery.testing.backend.native import NETWORKS
 from nas_surgery.training.backend import Backend
 from nas_surgery.training.optimizers import Adam, AdamW, RMSprop
 from nas_surgery.training.plans import batches
@@ -308,3 +309,9 @@ def test_what_a_backend_does_not_offer_is_not_collected(tmp_path, native, float6
     assert any("without_a_native_model" in name for name in names) != native
     assert any("float64" in name for name in names) == float64
     assert any("float32" in name for name in names)
+
+
+def test_every_kind_of_layer_is_held_to_the_suite():
+    """A new one without a network there would pass on every backend that ignores it."""
+    met = {layer.kind for network in NETWORKS.values() for layer in network.layers}
+    assert met == set(LAYERS)

@@ -66,6 +66,13 @@ class DefaultSettings(Strategy):
     """
 
     judges_by_score: ClassVar[bool] = False
+    uses: ClassVar[tuple[str, ...] | None] = (
+        "identity",
+        "add_neurons",
+        "add_layer",
+        "remove_neurons",
+        "revive",
+    )
 
     price: float = attrs.field(default=0.01, validator=number(minimum=0))
     max_cost: float = attrs.field(default=1.5, validator=_positive)
