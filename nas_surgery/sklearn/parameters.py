@@ -78,8 +78,10 @@ def seed_of(random_state: Any) -> int:
 
 
 def _check_undecided(overrides: Mapping[str, Any]) -> None:
-    """SpecError for a key, or the whole table of a key, that is not to be chosen."""
+    """SpecError for a key that is not to be chosen, and for a whole table that would hold one."""
     for key, reason in DECIDED.items():
-        for name in (key, key.partition(".")[0]):
-            if name in overrides:
-                raise SpecError(f"overrides[{name!r}]: {reason}")
+        table = key.partition(".")[0]
+        if key in overrides:
+            raise SpecError(f"overrides[{key!r}]: {reason}")
+        if table in overrides:
+            raise SpecError(f"overrides[{table!r}]: its values are given one by one, by dotted key")
