@@ -12,6 +12,7 @@ from nas_surgery.errors import DataError, DataFileError, ModelFileError
 from nas_surgery.formats.npz import array_names, read_arrays
 from nas_surgery.formats.structuring import unknown_key
 from nas_surgery.network import Array, as_mapping
+from nas_surgery.network.arguments import described
 from nas_surgery.network.tables import labels, numbers
 
 REQUIRED = ("x_train", "y_train")
@@ -54,15 +55,22 @@ class Dataset:
 
 
 def load_dataset(source: str, sources: Mapping[str, Callable[[str], Dataset]]) -> Dataset:
-    """The dataset that `scheme:rest` names; DataError names the source and what is wrong."""
+    """The dataset that `scheme:rest` names; DataError names the source and what is wrong, also where a
+    plugin's source raises, or gives no dataset."""
     scheme, separator, rest = source.partition(":")
     if not separator or scheme not in sources:
         known = ", ".join(f"{name}:…" for name in sources)
         raise DataError(f"data source {source!r}: unknown; sources are {known}")
     try:
-        return sources[scheme](rest)
+        found = sources[scheme](rest)
     except DataError as error:
         raise type(error)(f"data source {source!r}: {error}") from None
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {_first_line(error)}"
+        raise DataError(f"data source {source!r}: {reason}") from error
+    if not isinstance(found, Dataset):
+        raise DataError(f"data source {source!r}: gives no Dataset, but {described(found)}")
+    return found
 
 
 def as_dataset(data: Any) -> Dataset:
@@ -169,5 +177,5 @@ def _other_part(name: str, x: Any, y: Any, train: Array) -> tuple[Array, Array] 
     return inputs, targets
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""From the standardised targets that a regression trains on to the user's own units."""
+"""Between the standardised targets that a regression trains on and the user's own units."""
 
 import numpy as np
 
@@ -20,6 +20,24 @@ def in_target_units(network: Network, mean: Array | None, scale: Array | None) -
     kernel = own((layer.kernel.astype(np.float64) * scale).astype(network.dtype))
     scaled = Dense(kernel, own((bias * scale + mean).astype(network.dtype)))
     return network.replace({address: (scaled,)})
+
+
+def in_training_units(
+    network: Network, mean: Array | None, scale: Array | None, x: Array, y: Array
+) -> Network:
+    """The network, in standardised targets if it has been trained on targets in the user's own units.
+
+    mean, scale: as for `in_target_units`. x: raw samples (N, ...); y: their standardised targets
+    (N, outputs). Whichever units its outputs are nearer in are taken for those it was trained in.
+    """
+    if mean is None or scale is None:
+        return network
+    scaled = in_target_units(network, -mean / scale, 1 / scale)
+    return scaled if _error(scaled, x, y) < _error(network, x, y) else network
+
+
+def _error(network: Network, x: Array, y: Array) -> float:
+    return float(np.mean((network.forward(x).astype(np.float64) - y) ** 2))
 
 
 def output_layer(network: Network) -> int:

@@ -10,7 +10,7 @@ import attrs
 from nas_surgery.analysis.scores import Score, wanted
 from nas_surgery.data.dataset import Dataset, as_dataset, load_dataset
 from nas_surgery.data.splits import Splits, split
-from nas_surgery.data.units import output_layer
+from nas_surgery.data.units import in_training_units, output_layer
 from nas_surgery.errors import DataError, NasSurgeryError, PluginError, SpecError
 from nas_surgery.formats.models import load
 from nas_surgery.formats.structuring import structure, unknown_key
@@ -28,6 +28,7 @@ from nas_surgery.training.evaluation import Evaluation, evaluate
 from nas_surgery.training.plans import Recipe
 from nas_surgery.training.state import Samples
 
+UNITS_SAMPLES = 1024  # that tell in which units a start network was trained
 ARRAYS = "arrays"  # the source of data that came from Python
 
 
@@ -109,11 +110,14 @@ def _faults_of(strategy: str) -> Iterator[None]:
         ) from error
 
 
-def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Preparation:
+def prepare(
+    spec: Spec, network: Network | None = None, data: Any = None, begun: bool = False
+) -> Preparation:
     """Load plugins, data, network and backend, and check that they fit.
 
     network: a start topology with its weights, in place of the spec's; it is used as it is, without
-    added scaling. data: a Dataset or what `as_dataset` takes, in place of the spec's source.
+    added scaling. data: a Dataset or what `as_dataset` takes, in place of the spec's source. begun:
+    whether the network is the start of a run that goes on, so that nothing is left to be done to it.
     """
     if spec.run.executor == "processes":
         begin_imports()  # workers import while the data load
@@ -136,7 +140,7 @@ def prepare(spec: Spec, network: Network | None = None, data: Any = None) -> Pre
         splits = split(dataset, spec.data.split_plan(), spec.training.loss)
     except DataError as error:
         raise DataError(f"data source {spec.data.source!r}: {error}") from None
-    start = _start(spec, splits, dataset.sample_shape, network)
+    start = _start(spec, splits, dataset.sample_shape, network, begun)
     with _faults_of(spec.search.strategy):
         strategy.check(start, limits_of(spec.search), operations)
     backend.check(start)
@@ -210,9 +214,11 @@ def _start(
     splits: Splits,
     sample_shape: tuple[int, ...],
     network: Network | None,
+    begun: bool,
 ) -> Network:
     if network is None and spec.network.file is not None:
         network = load(spec.network.file)
+    begun = begun or network is None  # new weights have no units
     if network is None:
         network = Network.dense(
             sample_shape,
@@ -226,6 +232,8 @@ def _start(
         )
     network = attrs.evolve(network, classes=None)  # those of the data take their place at the end
     _check_fit(network, splits, sample_shape)
+    if not begun:
+        network = _in_training_units(network, splits)
     for address in spec.search.exclude:
         if address >= len(network.layers):
             raise SpecError(
@@ -233,6 +241,11 @@ def _start(
                 f" 0 to {len(network.layers) - 1}"
             )
     return network
+
+
+def _in_training_units(network: Network, splits: Splits) -> Network:
+    x, y = splits.train.x[:UNITS_SAMPLES], splits.train.y[:UNITS_SAMPLES]
+    return in_training_units(network, splits.target_mean, splits.target_scale, x, y)
 
 
 def _check_fit(network: Network, splits: Splits, sample_shape: tuple[int, ...]) -> None:

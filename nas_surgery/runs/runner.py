@@ -83,7 +83,7 @@ def resume(
     directory.check_resumable()
     with followed(told, verbose) as audience, directory:
         start = load(directory.start) if directory.start.is_file() else None
-        made = prepare(Spec.from_toml(directory.spec), start, data)
+        made = prepare(Spec.from_toml(directory.spec), start, data, begun=True)
         directory.prepare(made.spec, made.network)
         return _carry_out(made, directory, audience, allow_changes=allow_changes)
 

@@ -316,3 +316,16 @@ def test_openml_without_a_network_says_so(monkeypatch):
         DataError, match=r"data source 'openml:8': OpenML did not give it: .*no network"
     ):
         load_dataset("openml:8", SOURCES)
+
+
+def raising(rest):
+    raise KeyError(rest)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"), [(raising, "KeyError: 'x'"), (list, "gives no Dataset")]
+)
+def test_a_source_of_a_plugin_that_fails_is_named(source, reason):
+    """Whatever it raises or returns."""
+    with pytest.raises(DataError, match=f"data source 'mine:x': {reason}"):
+        load_dataset("mine:x", {"mine": source})

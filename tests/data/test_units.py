@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nas_surgery as ns
-from nas_surgery.data.units import in_target_units, output_layer
+from nas_surgery.data.units import in_target_units, in_training_units, output_layer
 from nas_surgery.errors import NetworkError
 
 X = np.random.default_rng(0).normal(size=(40, 4))
@@ -55,3 +55,22 @@ def test_a_classification_may_end_in_an_activation():
     y = np.arange(40) % 2
     ended = ns.run(spec, network=ending_in(ns.Activation("tanh")), data=(X, y))
     assert ended.network.layers[-1] == ns.Activation("tanh")
+
+
+def test_a_start_that_was_trained_goes_on_in_standardised_targets(tmp_path):
+    """A winner predicts the user's units; as a start it is as good as it was, and a resume leaves it so."""
+    y = 500 + 40 * X[:, :1] - 30 * X[:, 1:2] ** 2
+    spec = {"search": {"strategy": "paper", "max_epochs": 40, "initial_epochs": 40}}
+    first = ns.run(spec, data=(X, y))
+    spec = {"search": {"strategy": "paper", "max_epochs": 1, "initial_epochs": 1}}
+    again = ns.run(spec, network=first.network, data=(X, y), out=tmp_path / "out")
+    assert again.summary["accuracy"]["validation"] > first.summary["accuracy"]["validation"] - 0.05
+    assert ns.resume(tmp_path / "out", data=(X, y)).network.equals(again.network)
+
+
+def test_a_start_that_was_not_trained_is_used_as_it_is():
+    """Its outputs are nearer to standardised targets; without targets there are no units."""
+    network = ending_in()
+    y = np.random.default_rng(1).normal(size=(40, 2))
+    assert in_training_units(network, MEAN, SCALE, X, y) is network
+    assert in_training_units(network, None, None, X, y) is network
