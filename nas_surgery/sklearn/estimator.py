@@ -14,7 +14,6 @@ from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.network import Array, Network, refusal
 from nas_surgery.runs.result import Result
 from nas_surgery.runs.runner import run
-from nas_surgery.runs.spec import Spec
 from nas_surgery.sklearn.parameters import make_spec
 from nas_surgery.sklearn.pickling import packed, unpacked
 
@@ -106,13 +105,9 @@ class SurgeryEstimator(BaseEstimator):  # type: ignore[misc]
             dataset = Dataset(x, y, x_validation=more[0], y_validation=more[1])
             samples = len(x) if validation is None else None
             spec = make_spec(self.get_params(deep=False), loss, samples, self._goes_on)
-            start = self._start(dataset, spec) if self._goes_on else None
+            start = self.network_ if self._goes_on else None
             self.result_ = run(spec, network=start, data=dataset, verbose=self.verbose)
         return self
-
-    def _start(self, dataset: Dataset, spec: Spec) -> Network:
-        """The network so far, as training takes it."""
-        return self.network_
 
     def _labelled(self, pair: Any) -> tuple[Array, Any]:
         """The samples and the labels of a given validation part, the samples checked."""

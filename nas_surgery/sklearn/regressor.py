@@ -6,11 +6,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
-from nas_surgery.data.dataset import Dataset
-from nas_surgery.data.splits import split
-from nas_surgery.data.units import in_target_units
-from nas_surgery.network import Array, Network
-from nas_surgery.runs.spec import Spec
+from nas_surgery.network import Array
 from nas_surgery.sklearn.estimator import SurgeryEstimator
 
 
@@ -54,16 +50,6 @@ class SurgeryRegressor(RegressorMixin, SurgeryEstimator):  # type: ignore[misc]
             return None
         x, y = self._labelled(pair)
         return x, _flat(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"))
-
-    def _start(self, dataset: Dataset, spec: Spec) -> Network:
-        """The network so far with standardised outputs, as this fit will standardise its targets."""
-        parts = split(dataset, spec.data.split_plan(), spec.training.loss)
-        mean, scale = parts.target_mean, parts.target_scale
-        assert mean is not None
-        assert scale is not None
-        if self.network_.output_shape != (parts.outputs,):
-            return self.network_
-        return in_target_units(self.network_, -mean / scale, 1 / scale)
 
 
 def _flat(y: Array) -> Array:
