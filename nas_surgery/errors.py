@@ -49,6 +49,10 @@ class SearchFailedError(RunError):
     exit_code = 1
 
 
+class EstimatorError(NasSurgeryError, ValueError):
+    """An estimator cannot use its parameters or what it was given; a ValueError, as scikit-learn expects."""
+
+
 class StopRun(Exception):  # noqa: N818 (a wish, no error)
     """Raised by an observer, or by a plugin's `nas_surgery_on_event`: the run ends in order behind the job
     that goes on, with the best network so far, and as soon as there is one."""
@@ -59,6 +63,7 @@ __all__ = [
     "BackendError",
     "DataError",
     "DataFileError",
+    "EstimatorError",
     "ModelFileError",
     "NasSurgeryError",
     "NetworkError",

@@ -6,8 +6,9 @@ The metadata hold a SHA-256 of the structure and of every array, so that no flip
 import hashlib
 import json
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import attrs
 import numpy as np
@@ -138,13 +139,25 @@ def load_safetensors(path: Path) -> Network:
     """
     try:
         with open_regular(path, size_limit()) as (file, size):
-            header = read_header(file, size)
-            if METADATA_KEY not in header.metadata:
-                raise ModelFileError("no nas-surgery network in it: the metadata are missing")
-            content = read_exactly(file, size - file.tell())
-        return from_description(header.metadata[METADATA_KEY], _arrays(header, content))
+            return _read(file, size)
     except (ModelFileError, NetworkError) as error:
         raise ModelFileError(f"{path}: {error}") from None
+
+
+def from_bytes(content: bytes) -> Network:
+    """The inverse of `to_bytes`; ModelFileError for anything else."""
+    try:
+        return _read(BytesIO(content), len(content))
+    except NetworkError as error:
+        raise ModelFileError(str(error)) from None
+
+
+def _read(file: BinaryIO, size: int) -> Network:
+    header = read_header(file, size)
+    if METADATA_KEY not in header.metadata:
+        raise ModelFileError("no nas-surgery network in it: the metadata are missing")
+    content = read_exactly(file, size - file.tell())
+    return from_description(header.metadata[METADATA_KEY], _arrays(header, content))
 
 
 def _arrays(header: Header, content: bytes) -> dict[str, Array]:

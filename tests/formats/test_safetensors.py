@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from nas_surgery.formats.safetensors import load_safetensors, named_arrays, structure, to_bytes
+from nas_surgery.formats.safetensors import (
+    from_bytes,
+    load_safetensors,
+    named_arrays,
+    structure,
+    to_bytes,
+)
 from nas_surgery.network import Dense, ModelFileError, Network
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import networks
@@ -37,6 +43,7 @@ def test_the_round_trip_is_exact(tmp_path_factory, network, narrow):
     again = load_safetensors(path)
     assert again.equals(network)
     assert to_bytes(again) == to_bytes(network)
+    assert from_bytes(to_bytes(network)).equals(network)
 
 
 def test_arrays_are_plain_safetensors():
