@@ -5,9 +5,10 @@ from typing import Any
 
 import attrs
 
-from nas_surgery.spec import Spec, TrainingSpec, settled
+from nas_surgery.spec import Spec, TrainingSpec
 from nas_surgery.splits import Splits
 from nas_surgery.training import OPTIMIZERS
+from nas_surgery.validators import settled
 
 Tables = dict[str, dict[str, Any]]
 

@@ -18,11 +18,12 @@ from nas_surgery.plugins import Registry, default_registry, load_registry
 from nas_surgery.recommender import Limits
 from nas_surgery.scores import Score, wanted
 from nas_surgery.search.strategy import Strategy
-from nas_surgery.spec import SearchSpec, Spec, settled
+from nas_surgery.spec import SearchSpec, Spec
 from nas_surgery.splits import Splits, scaling_layer, split
 from nas_surgery.structuring import structure, unknown_key
 from nas_surgery.training import Recipe
 from nas_surgery.trials import sound_operations, try_score
+from nas_surgery.validators import settled
 
 ARRAYS = "arrays"  # the source of data that came from Python
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from nas_surgery.search.course import Course, Steps
 from nas_surgery.search.moves import Moves
 from nas_surgery.search.race import Runner, Terms, race
+from nas_surgery.validators import settled
 
 if TYPE_CHECKING:
     from nas_surgery.search.default import DefaultStrategy
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 def grow(course: Course, moves: Moves, settings: "DefaultStrategy") -> Steps:
     """Race after race, until the unchanged network wins, nothing may grow, or time is up."""
     ample = settings.ample * course.setting.training_samples
-    rung = course.steps(settings.growth_rung, settings.least_batches)
+    rung = course.steps(settled(settings.growth_rung), settings.least_batches)
     terms = Terms(
         "growth",
         (rung,) * settings.growth_rungs,

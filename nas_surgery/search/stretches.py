@@ -8,6 +8,7 @@ import attrs
 from nas_surgery.search.course import Course, Head, Steps
 from nas_surgery.search.jobs import Outcome, Round
 from nas_surgery.search.moves import Move, Moves
+from nas_surgery.validators import settled
 
 if TYPE_CHECKING:
     from nas_surgery.search.default import DefaultStrategy
@@ -26,7 +27,7 @@ def warm_up(course: Course, moves: Moves, settings: "DefaultStrategy") -> FirstJ
     move = moves.fitting(start, excluded) or Move.stay(start)
     macs = move.topology.macs
     for attempt in range(1 + settings.retries):
-        steps = course.budget.steps(course.spent, macs, course.steps(settings.warm_up))
+        steps = course.budget.steps(course.spent, macs, course.steps(settled(settings.warm_up)))
         job = course.job(None, steps, "pretrain", move.operations)
         decision = {"event": "pre-training", "what": move.label, "try": attempt}
         (outcome,) = yield from course.ask([job], decision)
