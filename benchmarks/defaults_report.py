@@ -14,7 +14,8 @@ def report(results: Row) -> Iterator[str]:
     runs = results["runs"]
     for name in dict.fromkeys(row["set"] for row in runs):
         own = {r["seed"]: r["test"] for r in _of(runs, name, "ours")}
-        for contender in dict.fromkeys(r["contender"] for r in runs if r["set"] == name):
+        there = dict.fromkeys(r["contender"] for r in runs if r["set"] == name)
+        for contender in sorted(there, key="ours".__ne__):
             rows = _of(runs, name, contender)
             gains = [100 * (own[r["seed"]] - r["test"]) for r in rows if r["seed"] in own]
             yield " | ".join(

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Validator = Callable[[Any, Any, Any], None]
 
 
@@ -73,3 +74,9 @@ def optional(validator: Validator) -> Validator:
             validator(instance, attribute, value)
 
     return check
+
+
+def settled(value: T | None) -> T:
+    """A value that may be left out, once it has been filled in."""
+    assert value is not None, "defaults are filled in before training"
+    return value

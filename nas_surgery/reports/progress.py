@@ -66,6 +66,7 @@ class Progress:
 
     def _run_started(self, data: dict[str, Any]) -> None:
         self._bars.update(self._task, total=data["spec"]["search"]["max_epochs"])
+        self._bars.console.print(settings_line(data["spec"]), markup=False)
 
     def _decision(self, data: dict[str, Any]) -> None:
         if "selected" in data:
@@ -110,3 +111,18 @@ class Progress:
             f" · {self._branches} branches · accuracy {self._best['accuracy']:.4f}"
             f" · {self._best['parameters']:,} parameters"
         )
+
+
+def settings_line(spec: dict[str, Any]) -> str:
+    """What a run trains with, given or chosen, from its resolved spec."""
+    training, hidden = spec["training"], spec["network"].get("hidden")
+    decay = training.get("weight_decay")
+    shown = [
+        f"scaling {spec['data']['scaling']}",
+        *([f"start {'-'.join(map(str, hidden))}"] if hidden else []),
+        f"{training['optimizer']} {training['learning_rate']:g}, {training['schedule']}",
+        *([f"weight decay {decay:g}"] if decay else []),
+        f"batches of {training['batch_size']}",
+        f"{spec['search']['max_epochs']} epochs",
+    ]
+    return f"settings  {', '.join(shown)}"

@@ -6,8 +6,9 @@ from typing import Any
 import attrs
 
 from nas_surgery.data.splits import Splits
-from nas_surgery.runs.spec import Spec, TrainingSpec, settled
+from nas_surgery.runs.spec import Spec, TrainingSpec
 from nas_surgery.training.optimizers import OPTIMIZERS
+from nas_surgery.validators import settled
 
 Tables = dict[str, dict[str, Any]]
 

@@ -19,7 +19,7 @@ from nas_surgery.operations import Operation
 from nas_surgery.plugins.registry import Registry, default_registry, load_registry
 from nas_surgery.plugins.trials import sound_operations, try_score
 from nas_surgery.runs.defaults import Facts, resolve, with_optimizer
-from nas_surgery.runs.spec import SearchSpec, Spec, settled
+from nas_surgery.runs.spec import SearchSpec, Spec
 from nas_surgery.search.processes import begin_imports
 from nas_surgery.strategies.jobs import Outcome
 from nas_surgery.strategies.recommender import Limits
@@ -28,6 +28,7 @@ from nas_surgery.training.backend import Backend
 from nas_surgery.training.evaluation import Evaluation, evaluate
 from nas_surgery.training.plans import Recipe
 from nas_surgery.training.state import Samples
+from nas_surgery.validators import settled
 
 UNITS_SAMPLES = 1024  # that tell in which units a start network was trained
 ARRAYS = "arrays"  # the source of data that came from Python

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from os.path import abspath, exists, expanduser
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import attrs
 import numpy as np
@@ -19,7 +19,7 @@ from nas_surgery.runs.overrides import OverrideError, blamed
 from nas_surgery.training.evaluation import LOSSES
 from nas_surgery.training.optimizers import OPTIMIZERS, Optimizer
 from nas_surgery.training.plans import STATE_AT_SURGERY, Recipe, Schedule
-from nas_surgery.validators import number, one_of, optional, whole
+from nas_surgery.validators import number, one_of, optional, settled, whole
 
 MAX_UNITS = 1_000_000
 MAX_LAYERS = 1_000
@@ -27,14 +27,6 @@ MAX_WEIGHTS = 1_000_000_000
 MAX_BATCH = 1_000_000
 MAX_THREADS = MAX_WORKERS = 1_024
 SCHEDULES = ("constant", "cosine", "step")
-
-T = TypeVar("T")
-
-
-def settled(value: T | None) -> T:
-    """A value that may be left out, once `nas_surgery.runs.defaults` has filled it in."""
-    assert value is not None, "defaults are filled in before training"
-    return value
 
 
 def _share_or_count(_: Any, attribute: Any, value: Any) -> None:

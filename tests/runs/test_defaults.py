@@ -8,6 +8,7 @@ from sklearn.datasets import load_diabetes, load_digits, load_wine
 import nas_surgery as ns
 from nas_surgery.data.splits import are_pixels
 from nas_surgery.formats.toml import parse_toml
+from nas_surgery.reports.progress import settings_line
 from nas_surgery.runs.defaults import Facts, resolve
 from nas_surgery.runs.spec import Spec
 
@@ -155,3 +156,14 @@ def test_the_scaling_is_measured_on_training_samples_alone():
     layer = moved.network.layers[0]
     np.testing.assert_array_equal(layer.mean, plain.network.layers[0].mean)
     np.testing.assert_array_equal(layer.scale, plain.network.layers[0].scale)
+
+
+def test_the_settings_are_told_in_one_line():
+    """Those that were chosen, and nothing of what does not apply."""
+    chosen = settings_line(resolve(Spec(), FACTS).to_dict())
+    assert chosen == (
+        "settings  scaling standard, start 32, adamw 0.003, cosine, weight decay 0.32,"
+        " batches of 32, 300 epochs"
+    )
+    paper = settings_line(resolve(Spec(), FACTS, paper=True, start=True).to_dict())
+    assert paper == "settings  scaling unit, sgd 0.005, constant, batches of 16, 100 epochs"

@@ -4,12 +4,13 @@ from nas_surgery.strategies.default.course import Course, Steps
 from nas_surgery.strategies.default.moves import Moves
 from nas_surgery.strategies.default.race import Runner, Terms, race
 from nas_surgery.strategies.default.settings import DefaultSettings
+from nas_surgery.validators import settled
 
 
 def grow(course: Course, moves: Moves, settings: DefaultSettings) -> Steps:
     """Race after race, until the unchanged network wins, nothing may grow, or time is up."""
     ample = settings.ample * course.setting.training_samples
-    rung = course.steps(settings.growth_rung, settings.least_batches)
+    rung = course.steps(settled(settings.growth_rung), settings.least_batches)
     terms = Terms(
         "growth",
         (rung,) * settings.growth_rungs,

@@ -30,6 +30,10 @@ class DefaultStrategy(DefaultSettings):
         return Moves(operations, limits, self.growth_method, self.removal_method)
 
     def search(self, setting: Setting) -> Search:
+        return self.fitting(setting).phases(setting)
+
+    def phases(self, setting: Setting) -> Search:
+        """The search, once every setting is known."""
         budget = Budget.of(setting, self.max_cost - self.refit_share(setting))
         course = Course(setting, budget, self)
         moves = self._moves(setting.operations, setting.limits)

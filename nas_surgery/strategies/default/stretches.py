@@ -8,6 +8,7 @@ from nas_surgery.strategies.default.course import Course, Head, Steps
 from nas_surgery.strategies.default.moves import Move, Moves
 from nas_surgery.strategies.default.settings import DefaultSettings
 from nas_surgery.strategies.jobs import Outcome, Round
+from nas_surgery.validators import settled
 
 FirstJob = Generator[Round, list[Outcome], int]
 Arrived = Generator[Round, list[Outcome], bool]
@@ -23,7 +24,7 @@ def warm_up(course: Course, moves: Moves, settings: DefaultSettings) -> FirstJob
     move = moves.fitting(start, excluded) or Move.stay(start)
     macs = move.topology.macs
     for attempt in range(1 + settings.retries):
-        steps = course.budget.steps(course.spent, macs, course.steps(settings.warm_up))
+        steps = course.budget.steps(course.spent, macs, course.steps(settled(settings.warm_up)))
         job = course.job(None, steps, "pretrain", move.operations)
         decision = {"event": "pre-training", "what": move.label, "try": attempt}
         (outcome,) = yield from course.ask([job], decision)

@@ -462,9 +462,9 @@ def test_a_worse_look_or_two_are_forgiven():
     swings = World(
         lambda job, network, step: 1 - step / 5_000 + 0.1 * (job.id % 3 > 0),
         weight_decay=0.1,
-    ).search(stamina=3, growth_until=0.0, removal_until=0.0)
+    ).search(stamina=3, growth_until=0.0, removal_until=0.0, max_cost=4.0)
     assert all(job.decay == 1.0 for job in swings.jobs.values())
-    assert swings.outcomes[swings.winner].step == 2500
+    assert max(o.step for o in swings.outcomes.values()) == 2500
 
 
 def doubtful(spread, loss, **setting):
@@ -477,6 +477,20 @@ def doubtful(spread, loss, **setting):
 
     world.parts = parts
     return world
+
+
+def first_race(world):
+    return next(r for r in world.rounds if r.decision["event"] == "growth")
+
+
+@pytest.mark.parametrize(("decay", "first", "rung"), [(0.0, 150, 100), (0.1, 50, 100)])
+def test_growth_begins_earlier_where_weights_decay(decay, first, rung):
+    """And what is given stays."""
+    world = World(by_size(0.1), weight_decay=decay).search()
+    assert world.jobs[0].steps == first
+    assert first_race(world).jobs[0].steps == rung
+    given = World(by_size(0.1), weight_decay=decay).search(warm_up=0.1, growth_rung=0.08)
+    assert (given.jobs[0].steps, first_race(given).jobs[0].steps) == (250, 200)
 
 
 def test_growth_must_be_ahead_beyond_doubt():
