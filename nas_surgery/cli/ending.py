@@ -32,7 +32,10 @@ def finish(summary: dict[str, Any], directory: Path, as_json: bool, quiet: bool)
         show(_report(summary, directory), value, as_json)
     if summary["stopped"] == "failures":
         complain(f"error: {summary['reason']}; the best network so far is saved")
-        complain(f"once that is mended, go on with: nas-surgery resume {directory}")
+        complain(
+            f"once that is mended, go on with: nas-surgery resume {directory}"
+            " (--allow-changes, if a plugin was)"
+        )
         sys.exit(1)
 
 

@@ -12,8 +12,7 @@ from nas_surgery.errors import DataError, DataFileError, ModelFileError
 from nas_surgery.formats.npz import array_names, read_arrays
 from nas_surgery.formats.structuring import unknown_key
 from nas_surgery.network import Array, as_mapping
-from nas_surgery.network.arguments import described
-from nas_surgery.network.tables import labels, numbers
+from nas_surgery.network.tables import Names, column_names, labels, numbers
 
 REQUIRED = ("x_train", "y_train")
 KEYS = (*REQUIRED, "x_test", "y_test", "x_validation", "y_validation")
@@ -47,6 +46,8 @@ class Dataset:
         train = _part("training", x, y)
         others = {"test": (x_test, y_test), "validation": (x_validation, y_validation)}
         test, validation = (_other_part(name, *pair, train[0]) for name, pair in others.items())
+        for name, (inputs, _) in others.items():
+            _check_columns(name, column_names(x), column_names(inputs))
         self.__attrs_init__(*train, *test, *validation)
 
     @property
@@ -56,21 +57,18 @@ class Dataset:
 
 def load_dataset(source: str, sources: Mapping[str, Callable[[str], Dataset]]) -> Dataset:
     """The dataset that `scheme:rest` names; DataError names the source and what is wrong, also where a
-    plugin's source raises, or gives no dataset."""
+    plugin's source raises, or gives what `as_dataset` does not take."""
     scheme, separator, rest = source.partition(":")
     if not separator or scheme not in sources:
         known = ", ".join(f"{name}:…" for name in sources)
         raise DataError(f"data source {source!r}: unknown; sources are {known}")
     try:
-        found = sources[scheme](rest)
+        return as_dataset(sources[scheme](rest))
     except DataError as error:
         raise type(error)(f"data source {source!r}: {error}") from None
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {_first_line(error)}"
         raise DataError(f"data source {source!r}: {reason}") from error
-    if not isinstance(found, Dataset):
-        raise DataError(f"data source {source!r}: gives no Dataset, but {described(found)}")
-    return found
 
 
 def as_dataset(data: Any) -> Dataset:
@@ -161,6 +159,15 @@ def _part(name: str, x: Any, y: Any) -> tuple[Array, Array]:
     except DataError as error:
         raise DataError(f"{name} part: {error}") from None
     return inputs, targets
+
+
+def _check_columns(part: str, known: Names, found: Names) -> None:
+    """DataError where two frames have other columns, or the same in another order."""
+    if known is not None and found is not None and known != found:
+        raise DataError(
+            f"{part} part: its columns are {', '.join(found)}, those of the training part"
+            f" {', '.join(known)}"
+        )
 
 
 def _other_part(name: str, x: Any, y: Any, train: Array) -> tuple[Array, Array] | tuple[None, None]:

@@ -8,7 +8,7 @@ from typing import Any
 from nas_surgery.errors import ModelFileError
 from nas_surgery.formats.atomic import write_atomically
 from nas_surgery.formats.safetensors import load_safetensors, to_bytes
-from nas_surgery.network import Network, as_mapping, as_path, expect_network
+from nas_surgery.network import Network, as_mapping, as_path, check_finite, expect_network
 
 SUFFIXES = (".safetensors", ".onnx")
 
@@ -16,10 +16,12 @@ SUFFIXES = (".safetensors", ".onnx")
 def save(network: Network, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
     """Write a network as `.safetensors` or `.onnx`, by the suffix of `path`.
 
-    metadata: JSON values to keep in an ONNX file. Raises ModelFileError for another suffix.
+    metadata: JSON values to keep in an ONNX file. Raises ModelFileError for another suffix,
+    and NetworkError for weights that are NaN or infinite: such a file could not be read.
     """
     expect_network("network", network)
     file, held = as_path("path", path), as_mapping("metadata", metadata)
+    check_finite(network)
     if _suffix(file) == ".onnx":
         from nas_surgery.formats.onnx.export import export_onnx
 

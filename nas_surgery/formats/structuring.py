@@ -107,6 +107,9 @@ def unknown_key(key: str, known: Iterable[str], path: list[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(key, names, 1)
     dotted = ".".join([*path, key])
+    if "." in key:
+        table, _, rest = key.partition(".")
+        return f"unknown key {dotted!r}; it is written as a table: {{{table!r}: {{{rest!r}: …}}}}"
     return f"unknown key {dotted!r}" + (
         f"; did you mean {'.'.join([*path, near[0]])!r}?"
         if near

@@ -64,9 +64,9 @@ def _operate(operation: type[Operation]) -> None:
     for key, proposal in enumerate(islice(proposals, PROPOSALS)):
         if not isinstance(proposal, Proposal):
             raise TypeError(f"propose must return Proposals, got {proposal!r}")
-        proposal.operation.parameters_after(network)
         try:
             surgery = proposal.operation.apply(network, Context(0, (key,), probe))
         except OperationError:  # it may refuse this network, as it would any that does not suit it
             continue
         checked(proposal.operation, network, surgery)
+        proposal.operation.parameters_after(network)

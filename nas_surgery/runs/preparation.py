@@ -14,7 +14,7 @@ from nas_surgery.data.units import in_training_units, output_layer
 from nas_surgery.errors import DataError, NasSurgeryError, PluginError, SpecError
 from nas_surgery.formats.models import load
 from nas_surgery.formats.structuring import structure, unknown_key
-from nas_surgery.network import Network
+from nas_surgery.network import Network, check_finite
 from nas_surgery.operations import Operation
 from nas_surgery.plugins.registry import Registry, default_registry, load_registry
 from nas_surgery.plugins.trials import sound_operations, try_score
@@ -187,9 +187,12 @@ def _operations(
     """The operations that the search may use, all that the strategy draws from or those that are named,
     and why others may not."""
     everything: dict[str, type[Operation]] = registry.all("operations")
+    if strategy.uses is not None:
+        everything = {name: each for name, each in everything.items() if name in strategy.uses}
     if spec.search.operations:
         with naming("search.operations"):
-            everything = {name: registry.get("operations", name) for name in spec.search.operations}
+            asked = {name: registry.get("operations", name) for name in spec.search.operations}
+        everything = {name: each for name, each in asked.items() if name in everything}
         return sound_operations(registry, everything, named=everything)
     files = {Path(name).name for name in spec.plugins}
     named = {name for name in everything if registry.owner("operations", name).name in files}
@@ -249,6 +252,7 @@ def _start(
             dropout=spec.network.dropout,
         )
     network = attrs.evolve(network, classes=None)  # those of the data take their place at the end
+    check_finite(network)
     _check_fit(network, splits, sample_shape)
     if not begun:
         network = _in_training_units(network, splits)

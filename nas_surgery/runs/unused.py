@@ -72,12 +72,14 @@ def _idle_operations(made: Preparation) -> list[str]:
     uses, files = made.strategy.uses, {Path(name).name for name in made.spec.plugins}
     if uses is None:
         return []
-    owners = {name: made.registry.owner("operations", name).name for name in made.operations}
-    named = {*made.spec.search.operations, *(n for n, owner in owners.items() if owner in files)}
+    owners = {
+        n: made.registry.owner("operations", n).name for n in made.registry.names("operations")
+    }
+    named = [*made.spec.search.operations, *(n for n, owner in owners.items() if owner in files)]
     return [
         f"operation {name} is named and not used: the strategy works with {', '.join(uses)}"
-        for name in made.operations
-        if name in named and name not in uses
+        for name in named
+        if name not in uses
     ]
 
 

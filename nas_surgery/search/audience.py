@@ -73,6 +73,9 @@ def _worth_logging(event: Event) -> str | None:
         return str(data["text"])
     if event.kind == "plugin_failed":
         return f"{data.get('plugin', '')} {data['reason']}".strip()
+    if event.kind == "job_finished" and (data.get("failure") or {}).get("plugin"):
+        failure = data["failure"]
+        return f"job {data['job']} failed: {failure['plugin']}: {failure['reason']}"
     if event.kind == "job_repeated":
         return f"job {data['job']} is trained again: its weights are gone or damaged"
     return None

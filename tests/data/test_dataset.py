@@ -323,9 +323,24 @@ def raising(rest):
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"), [(raising, "KeyError: 'x'"), (list, "gives no Dataset")]
+    ("source", "reason"), [(raising, "KeyError: 'x'"), (list, "data must be a Dataset")]
 )
 def test_a_source_of_a_plugin_that_fails_is_named(source, reason):
     """Whatever it raises or returns."""
     with pytest.raises(DataError, match=f"data source 'mine:x': {reason}"):
         load_dataset("mine:x", {"mine": source})
+
+
+def test_a_source_of_a_plugin_may_give_a_pair():
+    """As from Python."""
+    assert len(load_dataset("mine:x", {"mine": lambda rest: (X, Y)}).x) == len(X)
+
+
+def test_columns_of_parts_stand_in_one_order():
+    """Names that are there are heeded: another order would be another table."""
+    train, other = Frame(a=[1, 2], b=[3, 4]), Frame(b=[3, 4], a=[1, 2])
+    assert Dataset(train, [0, 1], train, [0, 1]).x_test is not None
+    with pytest.raises(
+        DataError, match="test part: its columns are b, a, those of the training part a, b"
+    ):
+        Dataset(train, [0, 1], other, [0, 1])

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
+import nas_surgery as ns
 from nas_surgery.formats.safetensors import (
     from_bytes,
     load_safetensors,
@@ -14,7 +15,7 @@ from nas_surgery.formats.safetensors import (
     structure,
     to_bytes,
 )
-from nas_surgery.network import Dense, ModelFileError, Network
+from nas_surgery.network import Dense, ModelFileError, Network, NetworkError
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import networks
 
@@ -190,3 +191,12 @@ def test_no_flipped_byte_gives_anything_but_the_same_network_or_the_error(tmp_pa
     path.write_bytes(content)
     with contextlib.suppress(ModelFileError):
         assert load_safetensors(path).equals(NETWORK)
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.onnx"])
+def test_what_could_not_be_read_again_is_not_written(tmp_path, name):
+    """Weights that are not finite."""
+    network = ns.Network((2,), (ns.Dense(np.array([[np.nan], [1.0]])),))
+    with pytest.raises(NetworkError, match="layer 0: kernel holds NaN or infinite values"):
+        ns.save(network, tmp_path / name)
+    assert not (tmp_path / name).exists()

@@ -364,12 +364,12 @@ def spec_of(**search):
     ("search", "wanted"),
     [
         ({"strategy": "paper"}, {"identity", "add_neurons"}),
-        ({"strategy": "default"}, {"identity", "add_neurons", "mine"}),
+        ({"strategy": "default"}, {"identity", "add_neurons"}),
         ({"strategy": "paper", "operations": ("identity", "mine")}, {"identity", "mine"}),
     ],
 )
-def test_an_installed_operation_does_not_change_the_papers_experiment(installed, search, wanted):
-    """Unless the spec names it; its default is the published one, wherever it runs."""
+def test_an_installed_operation_changes_no_experiment(installed, search, wanted):
+    """Unless the spec names it: a run is the same, and goes on, wherever it comes or goes."""
     installed(own=OPERATION.format(apply="return Identity().apply(network)", propose="return []"))
     found = prepare(spec_of(**search)).operations
     assert wanted <= set(found)
@@ -381,7 +381,7 @@ def test_the_papers_strategy_draws_from_the_papers_operations():
     assert set(prepare(spec_of(strategy="paper")).operations) == set(PaperStrategy.draws)
 
 
-def test_an_operation_from_a_file_that_the_spec_names_is_drawn_by_every_strategy(file):
+def test_an_operation_from_a_file_that_the_spec_names_is_drawn_by_the_papers_strategy(file):
     """Its file is in the spec, so that the experiment is the same everywhere."""
     text = OPERATION.format(apply="return Identity().apply(network)", propose="return []")
     spec = attrs.evolve(spec_of(strategy="paper"), plugins=(str(file(text)),))

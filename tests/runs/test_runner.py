@@ -625,3 +625,10 @@ def test_a_target_that_is_reached_is_why_the_run_ended():
     """The summary says so."""
     spec = {"search": {"strategy": "paper", "max_epochs": 30, "target_accuracy": 0.2}}
     assert ns.run(spec, data=(X, Y)).summary["stopped"] == "target_accuracy"
+
+
+def test_a_start_that_is_not_finite_is_refused():
+    """It is no matter of the learning rate."""
+    network = ns.Network((4,), (ns.Dense(np.full((4, 3), np.nan)),))
+    with pytest.raises(NasSurgeryError, match="layer 0: kernel holds NaN"):
+        ns.run({"data": {"source": "sklearn:iris"}}, network=network)

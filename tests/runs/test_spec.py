@@ -282,3 +282,9 @@ def test_what_surgery_does_to_the_optimizer_reaches_the_recipe(mode):
     given = {"optimizer": "sgd", "batch_size": 4, "schedule": "constant", "state_at_surgery": mode}
     spec = Spec.from_dict({"training": given})
     assert spec.training.recipe("cross_entropy", 0, 10, 5).state_at_surgery == mode
+
+
+def test_a_dotted_key_is_a_table_in_a_mapping():
+    """Overrides take dotted keys; a spec does not, and says how to write it."""
+    with pytest.raises(SpecError, match=r"written as a table: \{'search': \{'max_epochs': …\}\}"):
+        Spec.from_dict({"search.max_epochs": 3})
