@@ -23,6 +23,7 @@ from origin import origin
 from threadpoolctl import threadpool_limits
 
 import nas_surgery as ns
+from nas_surgery.runs.spec import parse_override
 
 PACKAGES = ("nas-surgery", "numpy", "scipy", "scikit-learn", "optuna")
 SMALL = ("iris", "wine", "breast_cancer", "diabetes", "spirals", "linear")
@@ -85,7 +86,7 @@ def measure(options: argparse.Namespace) -> Row:
     sets = options.sets or (names(options.mnist) if options.long else list(SMALL))
     seeds = options.seeds or range(5 if options.long else 3)
     contenders = options.only or (list(CONTENDERS) if options.long else list(QUICK))
-    overrides = dict(map(ns.spec.parse_override, options.set))
+    overrides = dict(map(parse_override, options.set))
     results = _before(options.json) or {**origin(PACKAGES), "runs": []}
     done = {(row["set"], row["seed"], row["contender"]) for row in results["runs"]}
     for name in sets:
