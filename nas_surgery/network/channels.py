@@ -55,7 +55,7 @@ class Channels:
         pairs = ((r, w) for r in self.reads for w in self.writes if r.array == w.array)
         return next(pairs, None)
 
-    @property
+    @cached_property
     def made(self) -> tuple[Axis, ...]:
         """The axes that are as long as the outputs have channels."""
         return (*self.writes, *self.per_channel)

@@ -39,14 +39,15 @@ def channel_groups(layers: Sequence[Layer], shapes: Sequence[Shape]) -> tuple[Gr
     groups: list[Group] = []
     writer, size, positions = None, 0, 1
     for address, layer in enumerate(layers):
-        channels = layer.channels
-        if channels.reads and writer is not None:
+        outputs = layer.channels.outputs
+        if outputs is Outputs.SAME:
+            continue
+        if layer.channels.reads and writer is not None:
             passers = tuple(range(writer + 1, address))
             groups.append(Group(size, (writer,), (Reader(address, positions),), passers))
-        if channels.outputs is Outputs.FRESH:
-            writer, size, positions = address, shapes[address + 1][-1], 1
-        elif channels.outputs is Outputs.TILE:
+        if outputs is Outputs.TILE:
             positions *= shapes[address + 1][-1] // shapes[address][-1]
-        elif channels.outputs is Outputs.FROZEN:
-            writer = None
+        else:
+            writer = address if outputs is Outputs.FRESH else None
+            size, positions = shapes[address + 1][-1], 1
     return tuple(groups)

@@ -29,7 +29,7 @@ class Dense(Layer):
     channels: ClassVar[Channels] = Channels(
         Outputs.FRESH,
         reads=(Axis("kernel", 0),),
-        writes=(Axis("kernel", 1),),
+        writes=(Axis("kernel", -1),),
         per_channel=(Axis("bias", 0),),
     )
 
