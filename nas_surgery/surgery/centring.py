@@ -65,7 +65,8 @@ def fold_loses_digits(network: Network, probe: Array | None) -> bool:
 
 def first_linear(network: Network) -> int:
     """Address of the first linear layer; OperationError if something other than preprocessing precedes it."""
-    address = next(i for i, layer in enumerate(network.layers) if layer.trainable)
+    outputs = [layer.channels.outputs for layer in network.layers]
+    address = outputs.index(Outputs.FRESH)
     before = network.layers[:address]
     if not all(layer.leads or layer.channels.outputs is Outputs.TILE for layer in before):
         raise OperationError("the inputs pass other layers before the first linear one")
