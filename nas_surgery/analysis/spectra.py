@@ -9,12 +9,12 @@ import attrs
 import numpy as np
 from scipy import linalg
 
-from nas_surgery.network import Array, Dense, Group, Network, linear_layer, own
+from nas_surgery.network import Array, Group, Layer, Network, kernel_of, own
 
 EPSILON_RELATIVE = 0.005  # ε₁ of the paper's appendix
 EPSILON_ABSOLUTE = 0.3  # ε₂
 
-_spectra: WeakKeyDictionary[Dense, Array] = WeakKeyDictionary()
+_spectra: WeakKeyDictionary[Layer, Array] = WeakKeyDictionary()
 
 
 @attrs.frozen(eq=False)
@@ -63,10 +63,10 @@ def analyse(
     )
 
 
-def singular_values(layer: Dense) -> Array:
+def singular_values(layer: Layer) -> Array:
     """Singular values of the kernel in float64, largest first; computed once per layer object."""
     if layer not in _spectra:
-        _spectra[layer] = own(linalg.svdvals(layer.kernel.astype(np.float64)))
+        _spectra[layer] = own(linalg.svdvals(kernel_of(layer).astype(np.float64)))
     return _spectra[layer]
 
 
@@ -80,6 +80,6 @@ def _layer_analysis(
     network: Network, group: Group, index: int, count: int, relative: float, absolute: float
 ) -> LayerAnalysis:
     address = group.writers[0]
-    values = singular_values(linear_layer(network.layers[address]))
+    values = singular_values(network.layers[address])
     removable = removable_neurons(values, relative, absolute)
     return LayerAnalysis(address, index, count, group, group.size, removable, values)

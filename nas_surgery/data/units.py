@@ -3,7 +3,17 @@
 import numpy as np
 
 from nas_surgery.errors import NetworkError
-from nas_surgery.network import Activation, Array, Dense, Layer, Network, Passes, linear_layer, own
+from nas_surgery.network import (
+    Array,
+    Layer,
+    Network,
+    Outputs,
+    Passes,
+    bias_of,
+    kernel_of,
+    units,
+    with_weights,
+)
 
 
 def in_target_units(network: Network, mean: Array | None, scale: Array | None) -> Network:
@@ -15,10 +25,10 @@ def in_target_units(network: Network, mean: Array | None, scale: Array | None) -
     if mean is None or scale is None:
         return network
     address = output_layer(network)
-    layer = linear_layer(network.layers[address])
-    bias = np.zeros(layer.units) if layer.bias is None else layer.bias.astype(np.float64)
-    kernel = own((layer.kernel.astype(np.float64) * scale).astype(network.dtype))
-    scaled = Dense(kernel, own((bias * scale + mean).astype(network.dtype)))
+    layer = network.layers[address]
+    kernel, held = kernel_of(layer).astype(np.float64), bias_of(layer)
+    bias = np.zeros(units(layer)) if held is None else held.astype(np.float64)
+    scaled = with_weights(layer, kernel * scale, bias * scale + mean)
     return network.replace({address: (scaled,)})
 
 
@@ -46,7 +56,8 @@ def output_layer(network: Network) -> int:
     Raises NetworkError where an activation, or a Flatten of several positions, stands behind it: its
     weights cannot put the outputs into other units.
     """
-    address = max(i for i, layer in enumerate(network.layers) if isinstance(layer, Dense))
+    outputs = [layer.channels.outputs for layer in network.layers]
+    address = max(i for i, made in enumerate(outputs) if made is Outputs.FRESH)
     for behind in range(address + 1, len(network.layers)):
         layer = network.layers[behind]
         if layer.passes is not Passes.ANY or network.shapes[behind] != network.output_shape:
@@ -58,4 +69,5 @@ def output_layer(network: Network) -> int:
 
 
 def _named(layer: Layer) -> str:
-    return layer.function if isinstance(layer, Activation) else f"a {type(layer).__name__}"
+    function = layer.elementwise
+    return f"a {type(layer).__name__}" if function is None else function.name

@@ -11,6 +11,7 @@ from nas_surgery.network.arguments import (
     refusal,
 )
 from nas_surgery.network.arrays import Array, Label, Shape, frozen_array, own, read_only
+from nas_surgery.network.channels import Axis, Channels, Outputs, Passes
 from nas_surgery.network.errors import (
     ArgumentError,
     ModelFileError,
@@ -19,7 +20,7 @@ from nas_surgery.network.errors import (
 )
 from nas_surgery.network.finite import check_finite, is_finite
 from nas_surgery.network.given import expect_network
-from nas_surgery.network.groups import Group, Reader, linear_layer
+from nas_surgery.network.groups import Group, Reader
 from nas_surgery.network.initializers import INITIALIZERS
 from nas_surgery.network.keyed import keyed_generator
 from nas_surgery.network.layers import (
@@ -30,9 +31,16 @@ from nas_surgery.network.layers import (
     Flatten,
     Layer,
     Normalize,
-    Passes,
 )
 from nas_surgery.network.network import Network
+from nas_surgery.network.weights import (
+    bias_of,
+    fan_in,
+    kernel_of,
+    units,
+    weights_along,
+    with_weights,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -41,6 +49,8 @@ __all__ = [
     "Activation",
     "ArgumentError",
     "Array",
+    "Axis",
+    "Channels",
     "Dense",
     "Dropout",
     "Flatten",
@@ -52,6 +62,7 @@ __all__ = [
     "Network",
     "NetworkError",
     "Normalize",
+    "Outputs",
     "Passes",
     "Reader",
     "Shape",
@@ -59,15 +70,20 @@ __all__ = [
     "as_mapping",
     "as_numbers",
     "as_path",
+    "bias_of",
     "check_finite",
     "expect",
     "expect_network",
     "expect_seed",
+    "fan_in",
     "frozen_array",
     "is_finite",
+    "kernel_of",
     "keyed_generator",
-    "linear_layer",
     "own",
     "read_only",
     "refusal",
+    "units",
+    "weights_along",
+    "with_weights",
 ]

@@ -5,12 +5,12 @@ residual sum would tie several writers and readers into one, which is why both a
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import attrs
 
 from nas_surgery.network.arrays import Shape
-from nas_surgery.network.layers import Dense, Layer
+from nas_surgery.network.channels import Outputs
+from nas_surgery.network.layers import Layer
 
 
 @attrs.frozen
@@ -36,17 +36,18 @@ def channel_groups(layers: Sequence[Layer], shapes: Sequence[Shape]) -> tuple[Gr
 
     shapes: of one sample before every layer, and behind the last.
     """
-    linear = [i for i, layer in enumerate(layers) if isinstance(layer, Dense)]
-    return tuple(_between(layers, shapes, *pair) for pair in pairwise(linear))
-
-
-def _between(layers: Sequence[Layer], shapes: Sequence[Shape], writer: int, reader: int) -> Group:
-    size = shapes[writer + 1][-1]
-    positions = linear_layer(layers[reader]).fan_in // size
-    return Group(size, (writer,), (Reader(reader, positions),), tuple(range(writer + 1, reader)))
-
-
-def linear_layer(layer: Layer) -> Dense:
-    """The layer itself, for the type checker, where only a linear one can stand."""
-    assert isinstance(layer, Dense), layer
-    return layer
+    groups: list[Group] = []
+    writer, size, positions = None, 0, 1
+    for address, layer in enumerate(layers):
+        outputs = layer.channels.outputs
+        if outputs is Outputs.SAME:
+            continue
+        if layer.channels.reads and writer is not None:
+            passers = tuple(range(writer + 1, address))
+            groups.append(Group(size, (writer,), (Reader(address, positions),), passers))
+        if outputs is Outputs.TILE:
+            positions *= shapes[address + 1][-1] // shapes[address][-1]
+        else:
+            writer = address if outputs is Outputs.FRESH else None
+            size, positions = shapes[address + 1][-1], 1
+    return tuple(groups)

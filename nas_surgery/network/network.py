@@ -25,7 +25,7 @@ from nas_surgery.network.initializers import INITIALIZERS
 from nas_surgery.network.keyed import keyed_generator
 from nas_surgery.network.layers import Activation, Dense, Dropout, Flatten, Layer
 from nas_surgery.network.prediction import answers, batch_by_batch, checked_samples
-from nas_surgery.network.rules import check_outputs, check_parts, infer_shapes
+from nas_surgery.network.rules import check_outputs, check_parts, frozen_prefix, infer_shapes
 from nas_surgery.network.summary import summary_table
 
 
@@ -144,10 +144,7 @@ class Network:
     @property
     def prefix(self) -> int:
         """Number of leading layers without trainable weights; their output never changes."""
-        for address, layer in enumerate(self.layers):
-            if layer.trainable or isinstance(layer, Dropout):
-                return address
-        return len(self.layers)
+        return frozen_prefix(self.layers)
 
     def groups(self) -> tuple[Group, ...]:
         """The channel groups that surgery may change, from the input to the output."""

@@ -3,8 +3,9 @@
 import numpy as np
 
 from nas_surgery.network.arrays import Label, Shape, label_array
+from nas_surgery.network.channels import Outputs
 from nas_surgery.network.errors import NetworkError
-from nas_surgery.network.layers import Dense, Dropout, Layer, Normalize
+from nas_surgery.network.layers import Layer
 
 
 def infer_shapes(input_shape: Shape, layers: tuple[Layer, ...]) -> tuple[Shape, ...]:
@@ -23,8 +24,8 @@ def check_parts(input_shape: Shape, layers: tuple[Layer, ...]) -> None:
     _check_input_shape(input_shape)
     _check_layer_types(layers)
     _check_one_dtype(layers)
-    _check_normalize_first(layers)
-    if not any(isinstance(layer, Dense) for layer in layers):
+    _check_leading(layers)
+    if not any(layer.channels.outputs is Outputs.FRESH for layer in layers):
         raise NetworkError("a network needs at least one linear layer, got none")
 
 
@@ -78,11 +79,17 @@ def _check_one_dtype(layers: tuple[Layer, ...]) -> None:
         raise NetworkError(f"one dtype per network: {places}")
 
 
-def _check_normalize_first(layers: tuple[Layer, ...]) -> None:
-    trained = (i for i, layer in enumerate(layers) if isinstance(layer, Dense | Dropout))
-    first = next(trained, len(layers))
+def frozen_prefix(layers: tuple[Layer, ...]) -> int:
+    """Number of leading layers that give the same however long one trains."""
+    changing = (i for i, layer in enumerate(layers) if layer.trainable or layer.random)
+    return next(changing, len(layers))
+
+
+def _check_leading(layers: tuple[Layer, ...]) -> None:
+    first = frozen_prefix(layers)
     for address, layer in enumerate(layers):
-        if isinstance(layer, Normalize) and address > first:
+        if layer.leads and address > first:
             raise NetworkError(
-                f"layer {address}: Normalize must stand before every linear layer and Dropout"
+                f"layer {address}: {type(layer).__name__} must stand before every linear layer and"
+                " Dropout"
             )

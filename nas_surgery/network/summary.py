@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nas_surgery.network.arrays import Shape
-from nas_surgery.network.layers import Activation, Dropout, Layer
+from nas_surgery.network.layers import Layer
 
 HEADER = ("address", "layer", "output", "parameters", "MACs")
 
@@ -19,21 +19,11 @@ def summary_table(layers: Sequence[Layer], shapes: Sequence[Shape], dtype: Any) 
     rows = [HEADER]
     for address, layer in enumerate(layers):
         place, behind = str(address), _shape(shapes[address + 1])
-        rows.append((place, describe(layer), behind, f"{counts[address]:,}", f"{macs[address]:,}"))
+        rows.append((place, layer.describe(), behind, f"{counts[address]:,}", f"{macs[address]:,}"))
     total = f"{sum(counts):,}", f"{sum(macs):,}"
     rows.append(("", f"input {_shape(shapes[0])}, {dtype}", "total", *total))
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     return "\n".join(_align(row, widths) for row in rows)
-
-
-def describe(layer: Layer) -> str:
-    """A layer in a word or two, such as `Dense` or `Activation relu`."""
-    name = type(layer).__name__
-    if isinstance(layer, Activation):
-        return f"{name} {layer.function}"
-    if isinstance(layer, Dropout):
-        return f"{name} {layer.rate:g}"
-    return name
 
 
 def _shape(shape: tuple[int, ...]) -> str:

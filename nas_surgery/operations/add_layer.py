@@ -8,8 +8,8 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.analysis.spectra import Analysis
-from nas_surgery.network import ACTIVATIONS, Network, linear_layer
-from nas_surgery.operations.base import Context, Operation, Proposal
+from nas_surgery.network import ACTIVATIONS, Network
+from nas_surgery.operations.base import Context, Operation, Proposal, outgoing_parameters
 from nas_surgery.surgery import (
     Surgery,
     change_width,
@@ -75,8 +75,5 @@ class AddLayer(Operation):
     def parameters_after(self, network: Network) -> int:
         group = self.group(network, self.layer)
         size, added = group.size, self.units
-        outputs = sum(
-            reader.positions * linear_layer(network.layers[reader.address]).units
-            for reader in group.readers
-        )
-        return network.parameter_count + (size + 1) * (size + added) + added * outputs
+        outgoing = outgoing_parameters(network, group)
+        return network.parameter_count + (size + 1) * (size + added) + added * outgoing

@@ -19,9 +19,9 @@ from nas_surgery.network import (
     expect_network,
     expect_seed,
     keyed_generator,
-    linear_layer,
     read_only,
     refusal,
+    weights_along,
 )
 from nas_surgery.surgery import Surgery
 from nas_surgery.validators import a, number
@@ -174,13 +174,17 @@ def _targets(network: Network, probe: Array | None, labels: ArrayLike, loss: str
 
 def width_parameters(network: Network, group: Group, units: int) -> int:
     """Parameter count of the network once the group has `units` channels."""
-    per_unit = 0
+    per_unit = outgoing_parameters(network, group)
     for address in group.writers:
-        layer = linear_layer(network.layers[address])
-        per_unit += layer.fan_in + (layer.bias is not None)
-    for reader in group.readers:
-        per_unit += reader.positions * linear_layer(network.layers[reader.address]).units
+        layer = network.layers[address]
+        per_unit += weights_along(layer, layer.channels.made, group.size)
     return network.parameter_count + (units - group.size) * per_unit
+
+
+def outgoing_parameters(network: Network, group: Group) -> int:
+    """Weights that the readers hold for each channel of the group."""
+    readers = (network.layers[reader.address] for reader in group.readers)
+    return sum(weights_along(layer, layer.channels.reads, group.size) for layer in readers)
 
 
 def _first_line(error: Exception) -> str:

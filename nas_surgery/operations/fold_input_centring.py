@@ -5,7 +5,7 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Network, Normalize, expect_network
+from nas_surgery.network import Network, expect_network
 from nas_surgery.operations.base import Context, Operation
 from nas_surgery.surgery import (
     Surgery,
@@ -13,6 +13,7 @@ from nas_surgery.surgery import (
     first_linear,
     fold_centring,
     fold_loses_digits,
+    is_centred,
     proved,
     writer_inputs,
 )
@@ -41,9 +42,7 @@ class FoldInputCentring(Operation):
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         expect_network("network", network)
         if self.method == "fold":
-            if not any(
-                isinstance(layer, Normalize) and layer.mean.any() for layer in network.layers
-            ):
+            if not is_centred(network):
                 return Surgery(network, proved("nothing is subtracted from the inputs"), 0.0)
             if fold_loses_digits(network, context.probe):
                 return Surgery(network, proved("kept: the sums would lose digits by the mean"), 0.0)

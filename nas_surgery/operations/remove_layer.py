@@ -8,7 +8,7 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.analysis.spectra import Analysis, LayerAnalysis
-from nas_surgery.network import Network, linear_layer
+from nas_surgery.network import Array, Network, bias_of, fan_in, units
 from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import Surgery, fit_into_reader, merge_into_reader
 from nas_surgery.validators import one_of, whole
@@ -57,19 +57,19 @@ class RemoveLayer(Operation):
 
     def parameters_after(self, network: Network) -> int:
         group = self.group(network, self.layer)
-        writer = linear_layer(network.layers[self.layer])
+        writer = network.layers[self.layer]
         added = 0
         for place in group.readers:
-            reader = linear_layer(network.layers[place.address])
-            added += place.positions * (writer.fan_in - group.size) * reader.units
-            added += reader.units if reader.bias is None and _shifts(writer.bias) else 0
+            reader = network.layers[place.address]
+            added += place.positions * (fan_in(writer) - group.size) * units(reader)
+            added += units(reader) if bias_of(reader) is None and _shifts(bias_of(writer)) else 0
         removed = sum(array.size for array in writer.parameters().values())
         return network.parameter_count - removed + added
 
 
-def _shifts(bias: object) -> bool:
+def _shifts(bias: Array | None) -> bool:
     """Whether a bias moves anything, so that a reader without one gets one."""
-    return bias is not None and bool(getattr(bias, "any")())  # noqa: B009
+    return bias is not None and bool(bias.any())
 
 
 def _score(layer: LayerAnalysis) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nas_surgery.analysis.spectra import Analysis
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Array, Group, Network, linear_layer
+from nas_surgery.network import Array, Group, Network, bias_of
 from nas_surgery.operations.base import Context, Operation, Proposal, width_parameters
 from nas_surgery.surgery import (
     Surgery,
@@ -100,8 +100,8 @@ class RemoveNeurons(Operation):
 
 def _may_give_a_bias(network: Network, group: Group) -> bool:
     """Whether a reader without a bias may get one from the offset."""
-    biases = [linear_layer(network.layers[reader.address]).bias for reader in group.readers]
-    moved = linear_layer(network.layers[group.writers[0]]).bias
+    biases = [bias_of(network.layers[reader.address]) for reader in group.readers]
+    moved = bias_of(network.layers[group.writers[0]])
     return any(bias is None for bias in biases) and moved is not None and bool(moved.any())
 
 
@@ -126,10 +126,11 @@ def _largest(network: Network, group: Group, keep: int) -> Surgery:
 
 
 def _projected(network: Network, group: Group, keep: int) -> Surgery:
-    layer = linear_layer(network.layers[group.writers[0]])
+    layer = network.layers[group.writers[0]]
     parts = singular_components(layer)
     encode = singular_components(layer, keep).right
-    bias = np.zeros(group.size) if layer.bias is None else layer.bias.astype(np.float64)
+    held = bias_of(layer)
+    bias = np.zeros(group.size) if held is None else held.astype(np.float64)
     change = WidthMap(encode, encode.T, bias - (bias @ encode) @ encode.T)
     surgery = change_width(network, group, change)
     return attrs.evolve(surgery, predicted=parts.share_lost(keep))

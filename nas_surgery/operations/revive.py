@@ -5,7 +5,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from nas_surgery.network import Array, Group, Network, linear_layer
+from nas_surgery.network import Array, Group, Network, bias_of
 from nas_surgery.operations.base import Context, Operation
 from nas_surgery.surgery import (
     Fresh,
@@ -74,8 +74,7 @@ def _silent(network: Network, group: Group, probe: Array | None) -> tuple[Array,
         activations = group_activations(network, group, probe)
         silent = np.union1d(silent_units(activations), dead)
     said = activations.mean(axis=0)
-    readers = [linear_layer(network.layers[reader.address]) for reader in group.readers]
-    if any(reader.bias is None for reader in readers):
+    if any(bias_of(network.layers[reader.address]) is None for reader in group.readers):
         silent = silent[said[silent] == 0]
     return dead, silent, said[silent]
 

@@ -10,7 +10,7 @@ import attrs
 
 from nas_surgery.analysis.spectra import Analysis
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Dense, Network, linear_layer
+from nas_surgery.network import Array, Network, kernel_of
 from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import Surgery, factor_layer, factor_on_probe
 from nas_surgery.validators import one_of, whole
@@ -49,9 +49,9 @@ class TruncatedSVD(Operation):
         """Score n_r/n_l with rank n_l - n_r, never a rank that adds parameters; the paper's way."""
         proposals = []
         for layer in analysis.layers:
-            dense = linear_layer(network.layers[layer.address])
+            kernel = kernel_of(network.layers[layer.address])
             rank = layer.units - layer.removable
-            if 1 <= rank <= min(dense.kernel.shape) and _parameter_change(dense, rank) <= 0:
+            if 1 <= rank <= min(kernel.shape) and _parameter_change(kernel, rank) <= 0:
                 reason = f"{layer.removable} of {layer.units} units are removable"
                 proposals.append(
                     Proposal(cls(layer.address, rank, "svd"), layer.redundancy, reason)
@@ -61,17 +61,17 @@ class TruncatedSVD(Operation):
     def parameters_after(self, network: Network) -> int:
         return network.parameter_count + _parameter_change(self.target(network), self.rank)
 
-    def target(self, network: Network) -> Dense:
-        """The layer to factor; OperationError where it is not hidden or cannot hold the rank."""
+    def target(self, network: Network) -> Array:
+        """The kernel to factor; OperationError where it is not hidden or cannot hold the rank."""
         self.group(network, self.layer)
-        layer = linear_layer(network.layers[self.layer])
-        if self.rank > min(layer.kernel.shape):
+        kernel = kernel_of(network.layers[self.layer])
+        if self.rank > min(kernel.shape):
             raise OperationError(
-                f"{self.name}: layer {self.layer} has a kernel of shape {layer.kernel.shape},"
+                f"{self.name}: layer {self.layer} has a kernel of shape {kernel.shape},"
                 f" so rank {self.rank} is more than it can hold"
             )
-        return layer
+        return kernel
 
 
-def _parameter_change(layer: Dense, rank: int) -> int:
-    return rank * (layer.fan_in + layer.units) - layer.kernel.size
+def _parameter_change(kernel: Array, rank: int) -> int:
+    return rank * (int(kernel.shape[0]) + int(kernel.shape[-1])) - int(kernel.size)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_surgery.network import LAYERS, Array, Network, Normalize, own
+from nas_surgery.network import LAYERS, Array, Layer, Network, own
 
 
 def describe_topology(network: Network) -> dict[str, Any]:
@@ -36,6 +36,6 @@ def skeleton(description: dict[str, Any]) -> Network:
     return Network(description["input_shape"], tuple(layers))
 
 
-def _blank(kind: type, shape: list[int], dtype: "np.dtype[Any]") -> Array:
-    """Zeros, which the system provides lazily; ones where zeros are not valid."""
-    return own(np.ones(shape, dtype) if kind is Normalize else np.zeros(shape, dtype))
+def _blank(kind: type[Layer], shape: list[int], dtype: "np.dtype[Any]") -> Array:
+    """What the kind is filled with; zeros are provided lazily by the system."""
+    return own(np.full(shape, kind.blank, dtype) if kind.blank else np.zeros(shape, dtype))

@@ -5,6 +5,7 @@ from nas_surgery.surgery.centring import (
     first_linear,
     fold_centring,
     fold_loses_digits,
+    is_centred,
 )
 from nas_surgery.surgery.components import Components, singular_components
 from nas_surgery.surgery.copies import clone_map, split_map
@@ -61,6 +62,7 @@ __all__ = [
     "group_functions",
     "incoming_norms",
     "insert_identity",
+    "is_centred",
     "map_kind",
     "measured",
     "merge_into_reader",

@@ -4,7 +4,18 @@ import attrs
 import numpy as np
 
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Array, Layer, Network, Normalize, linear_layer, own
+from nas_surgery.network import (
+    Array,
+    Layer,
+    Network,
+    Normalize,
+    Outputs,
+    bias_of,
+    fan_in,
+    kernel_of,
+    own,
+    with_weights,
+)
 from nas_surgery.surgery.probe import writer_inputs
 
 FOLD_ROUNDING = 1e-5  # float32 keeps so much of inputs at 84 standard deviations from zero
@@ -32,6 +43,11 @@ def fold_centring(network: Network) -> Network:
     return network.replace(changes)
 
 
+def is_centred(network: Network) -> bool:
+    """Whether a Normalize subtracts anything."""
+    return any(isinstance(layer, Normalize) and layer.mean.any() for layer in network.layers)
+
+
 def fold_loses_digits(network: Network, probe: Array | None) -> bool:
     """Whether sums with the mean in them would be coarser than `FOLD_ROUNDING` of the inputs' spread.
 
@@ -49,15 +65,17 @@ def fold_loses_digits(network: Network, probe: Array | None) -> bool:
 
 def first_linear(network: Network) -> int:
     """Address of the first linear layer; OperationError if something other than preprocessing precedes it."""
-    address = next(i for i, layer in enumerate(network.layers) if layer.trainable)
-    if any(layer.kind not in ("normalize", "flatten") for layer in network.layers[:address]):
+    outputs = [layer.channels.outputs for layer in network.layers]
+    address = outputs.index(Outputs.FRESH)
+    before = network.layers[:address]
+    if not all(layer.leads or layer.channels.outputs is Outputs.TILE for layer in before):
         raise OperationError("the inputs pass other layers before the first linear one")
     return address
 
 
 def _input_at_zero(network: Network, first: int) -> Array:
     """What the first linear layer reads where the raw input is zero, (in,)."""
-    width = linear_layer(network.layers[first]).fan_in
+    width = fan_in(network.layers[first])
     wide = network.astype(np.float64)
     rows = wide.forward(np.zeros((1, *network.input_shape)), stop=first).reshape(-1, width)
     if np.any(rows != rows[0]):
@@ -69,8 +87,7 @@ def _input_at_zero(network: Network, first: int) -> Array:
 
 
 def _shifted(network: Network, first: int, mean: Array) -> Layer:
-    layer = linear_layer(network.layers[first])
-    bias = mean.astype(np.float64) @ layer.kernel.astype(np.float64)
-    if layer.bias is not None:
-        bias = bias + layer.bias
-    return attrs.evolve(layer, bias=own(np.ascontiguousarray(bias, network.dtype)))
+    layer = network.layers[first]
+    kernel, old = kernel_of(layer), bias_of(layer)
+    bias = mean.astype(np.float64) @ kernel.astype(np.float64)
+    return with_weights(layer, kernel, bias if old is None else bias + old)

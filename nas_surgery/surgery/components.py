@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 from scipy import linalg
 
-from nas_surgery.network import Array, Dense
+from nas_surgery.network import Array, Layer, bias_of, kernel_of
 
 
 @attrs.frozen(eq=False)
@@ -27,7 +27,7 @@ class Components:
         return float(linalg.norm(self.values[rank:])) / total if total else 0.0
 
 
-def singular_components(layer: Dense, count: int | None = None) -> Components:
+def singular_components(layer: Layer, count: int | None = None) -> Components:
     """The first `count` components of the kernel, in float64.
 
     Signs are arbitrary in an SVD and ReLU cares. Convention: the component's pre-activation for an
@@ -35,18 +35,18 @@ def singular_components(layer: Dense, count: int | None = None) -> Components:
     [0, 1], ReLU outputs), so this keeps a component on its active side. More components than the
     rank bound min(in, out) complete V to an orthonormal basis with zero singular values.
     """
-    kernel = layer.kernel.astype(np.float64)
+    kernel = kernel_of(layer).astype(np.float64)
     wanted = min(kernel.shape) if count is None else count
     complete = wanted > min(kernel.shape)
     left, values, right_t = linalg.svd(kernel, full_matrices=complete)
     values = np.pad(values, (0, max(0, wanted - len(values))))
-    signs = _signs(layer, kernel, right_t[:wanted].T)
+    signs = _signs(bias_of(layer), kernel, right_t[:wanted].T)
     return Components(
         left[:, :wanted] * signs[: left.shape[1]], values[:wanted], right_t[:wanted].T * signs
     )
 
 
-def _signs(layer: Dense, kernel: Array, right: Array) -> Array:
-    ones = kernel.sum(axis=0) if layer.bias is None else kernel.sum(axis=0) + layer.bias
+def _signs(bias: Array | None, kernel: Array, right: Array) -> Array:
+    ones = kernel.sum(axis=0) if bias is None else kernel.sum(axis=0) + bias
     response = ones @ right
     return np.where(response < 0, -1.0, 1.0)

@@ -8,12 +8,14 @@ from nas_surgery.network import (
     ACTIVATIONS,
     Activation,
     Dense,
-    Flatten,
     Group,
     Layer,
     Network,
-    linear_layer,
+    Outputs,
+    bias_of,
+    kernel_of,
     own,
+    with_weights,
 )
 from nas_surgery.surgery.components import singular_components
 from nas_surgery.surgery.promise import Promise, approximate, proved
@@ -45,9 +47,9 @@ def insert_identity(network: Network, group: Group, function: str) -> Surgery:
 
 def merge_into_reader(network: Network, group: Group) -> Surgery:
     """Drop the writer and what is elementwise behind it: A' = A_j A_{j+1}, b' = b_j A_{j+1} + b_{j+1} (eqs. 11, 12)."""
-    writer = linear_layer(network.layers[group.writers[0]])
-    decode = writer.kernel.astype(np.float64)
-    offset = None if writer.bias is None else writer.bias.astype(np.float64)
+    writer = network.layers[group.writers[0]]
+    decode, bias = kernel_of(writer).astype(np.float64), bias_of(writer)
+    offset = None if bias is None else bias.astype(np.float64)
     readers = {
         reader.address: read(network.layers[reader.address], decode, offset, reader.positions)
         for reader in group.readers
@@ -62,18 +64,18 @@ def bypass(
     changes: dict[int, tuple[Layer, ...]] = {group.writers[0]: ()}
     for address in group.passers:
         layer = network.layers[address]
-        changes[address] = (layer,) if isinstance(layer, Flatten) else ()
+        changes[address] = () if layer.channels.outputs is Outputs.SAME else (layer,)
     changes.update({address: (layer,) for address, layer in readers.items()})
     return Surgery(network.replace(changes), promise, 0.0 if promise.exact else None)
 
 
 def factor_layer(network: Network, address: int, rank: int) -> Surgery:
     """Two linear layers in place of one: U Σ (in, r), then Vᵀ (r, out) with the old bias (eq. 10)."""
-    layer = linear_layer(network.layers[address])
+    layer = network.layers[address]
     parts = singular_components(layer)
-    first = own(np.ascontiguousarray(parts.left[:, :rank] * parts.values[:rank], network.dtype))
-    second = own(np.ascontiguousarray(parts.right[:, :rank].T, network.dtype))
-    edited = network.replace({address: (Dense(first), Dense(second, layer.bias))})
+    first = with_weights(layer, parts.left[:, :rank] * parts.values[:rank], None)
+    second = with_weights(layer, parts.right[:, :rank].T, bias_of(layer))
+    edited = network.replace({address: (first, second)})
     promise = proved("no component is lost")
     if parts.rank > rank:
         promise = approximate("components are lost")
@@ -85,16 +87,16 @@ def _last_elementwise(network: Network, group: Group) -> int:
     last = group.writers[-1]
     for address in group.passers:
         layer = network.layers[address]
-        if isinstance(layer, Flatten):
+        if layer.channels.outputs is not Outputs.SAME:
             break
-        if isinstance(layer, Activation):
+        if layer.elementwise is not None:
             last = address
     return last
 
 
 def _functions(network: Network, addresses: Iterable[int]) -> tuple[str, ...]:
-    layers = (network.layers[address] for address in addresses)
-    names = (layer.function for layer in layers if isinstance(layer, Activation))
+    functions = (network.layers[address].elementwise for address in addresses)
+    names = (function.name for function in functions if function is not None)
     return tuple(name for name in names if name != "linear")
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import sparse
 
-from nas_surgery.network import Array, Group, Network, Passes, linear_layer
+from nas_surgery.network import Array, Group, Layer, Network, Passes, bias_of, kernel_of
+from nas_surgery.surgery.axes import times
 from nas_surgery.surgery.maps import Fresh, Matrix, WidthMap
 from nas_surgery.surgery.promise import Promise, approximate, proved
 
@@ -17,8 +18,9 @@ def promise_of(network: Network, group: Group, change: WidthMap) -> Promise:
     kind = map_kind(change.old_columns)
     blocking = next((i for i in group.passers if network.layers[i].passes < kind), None)
     if blocking is not None:
-        name = getattr(network.layers[blocking], "function", network.layers[blocking].kind)
-        return approximate(f"{name} does not let this change of channels through")
+        return approximate(
+            f"{_name(network.layers[blocking])} does not let this change of channels through"
+        )
     if _is_identity(change):
         return proved("decoding undoes encoding")
     if kind is Passes.ANY and _is_identity_where_reachable(network, group, change):
@@ -35,6 +37,10 @@ def map_kind(matrix: Matrix) -> Passes:
     return Passes.SELECTION if np.all(dense_or_sparse.data == 1) else Passes.MONOMIAL
 
 
+def _name(layer: Layer) -> str:
+    return layer.kind if layer.elementwise is None else layer.elementwise.name
+
+
 def _is_identity(change: WidthMap) -> bool:
     n, m = change.old_columns.shape
     if m < n or (change.offset is not None and np.any(change.offset)):
@@ -49,11 +55,11 @@ def _is_identity_where_reachable(network: Network, group: Group, change: WidthMa
     """Without an activation between, h = x W + b reaches only the row space of W, shifted by b."""
     m = change.old_columns.shape[1]
     for address in group.writers:
-        layer = linear_layer(network.layers[address])
-        kernel = layer.kernel.astype(np.float64)
-        bias = np.zeros(group.size) if layer.bias is None else layer.bias.astype(np.float64)
+        kernel = kernel_of(network.layers[address]).astype(np.float64)
+        held = bias_of(network.layers[address])
+        bias = np.zeros(group.size) if held is None else held.astype(np.float64)
         offset = 0.0 if change.offset is None else change.offset
-        again = (kernel @ change.old_columns) @ change.decode[:m]
+        again = times(times(kernel, change.old_columns), change.decode[:m])
         shifted = (bias @ change.old_columns) @ change.decode[:m] + offset
         if not (_near(again, kernel) and _near(shifted, bias)):
             return False

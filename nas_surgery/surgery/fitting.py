@@ -4,7 +4,18 @@ import attrs
 import numpy as np
 from scipy import linalg
 
-from nas_surgery.network import Array, Dense, Group, Network, Reader, linear_layer, own
+from nas_surgery.network import (
+    Array,
+    Group,
+    Layer,
+    Network,
+    Reader,
+    bias_of,
+    fan_in,
+    kernel_of,
+    units,
+    with_weights,
+)
 from nas_surgery.surgery.depth import bypass
 from nas_surgery.surgery.probe import rows_before, writer_inputs
 from nas_surgery.surgery.promise import Promise, approximate, measured
@@ -30,17 +41,18 @@ def factor_on_probe(network: Network, address: int, rank: int, probe: Array) -> 
     of this rank U Qᵀ changes them least (the SVD of W whitened by the inputs' covariance gives the
     same product). What the mean input loses goes into the bias, if there is one.
     """
-    layer = linear_layer(network.layers[address])
-    kernel = layer.kernel.astype(np.float64)
+    layer = network.layers[address]
+    kernel, old = kernel_of(layer).astype(np.float64), bias_of(layer)
     outputs = writer_inputs(network, address, probe) @ kernel
-    mean = outputs.mean(axis=0) if layer.bias is not None else np.zeros(layer.units)
+    mean = outputs.mean(axis=0) if old is not None else np.zeros(units(layer))
     values, directions = principal_directions(outputs - mean)
     directions = directions[:, :rank]
     bias = None
-    if layer.bias is not None:
-        bias = layer.bias.astype(np.float64) + mean - (mean @ directions) @ directions.T
-        outputs = outputs + layer.bias
-    first, second = _dense(network, kernel @ directions), _dense(network, directions.T, bias)
+    if old is not None:
+        bias = old.astype(np.float64) + mean - (mean @ directions) @ directions.T
+        outputs = outputs + old
+    first = with_weights(layer, kernel @ directions, None)
+    second = with_weights(layer, directions.T, bias)
     size = float(linalg.norm(outputs))
     error = float(linalg.norm(values[rank:])) / size if size else 0.0
     edited = network.replace({address: (first, second)})
@@ -63,20 +75,15 @@ def fitted_promise(error: float) -> Promise:
 
 def _fitted_reader(
     network: Network, group: Group, reader: Reader, probe: Array
-) -> tuple[Dense, float]:
+) -> tuple[Layer, float]:
     """The reader on the writer's inputs, and the relative error to be expected of its outputs."""
-    writer = linear_layer(network.layers[group.writers[0]])
-    old = linear_layer(network.layers[reader.address])
-    x = rows_before(network, group.writers[0], probe, reader.positions * writer.fan_in)
-    z = rows_before(network, reader.address + 1, probe, old.units)
-    biased = old.bias is not None or (writer.bias is not None and bool(writer.bias.any()))
+    writer, old = network.layers[group.writers[0]], network.layers[reader.address]
+    x = rows_before(network, group.writers[0], probe, reader.positions * fan_in(writer))
+    z = rows_before(network, reader.address + 1, probe, units(old))
+    moved = bias_of(writer)
+    biased = bias_of(old) is not None or (moved is not None and bool(moved.any()))
     fit = ridge(x, z, biased)
     lost = float(linalg.norm(x @ fit.weights + fit.offset - z)) * fit.inflation
     size = float(linalg.norm(z))
-    new = _dense(network, fit.weights, fit.offset if biased else None)
+    new = with_weights(old, fit.weights, fit.offset if biased else None)
     return new, lost / size if size else 0.0
-
-
-def _dense(network: Network, kernel: Array, bias: Array | None = None) -> Dense:
-    held = None if bias is None else own(np.ascontiguousarray(bias, network.dtype))
-    return Dense(own(np.ascontiguousarray(kernel, network.dtype)), held)

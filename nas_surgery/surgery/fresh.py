@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas_surgery.network import INITIALIZERS, Array, Group, Network, linear_layer
+from nas_surgery.network import INITIALIZERS, Array, Group, Network, bias_of, fan_in, units
 from nas_surgery.surgery.maps import Fresh, WidthMap, padded_identity
 from nas_surgery.surgery.probe import writer_inputs
 
@@ -29,8 +29,8 @@ def pair_map(
     v ~ N(0, s² / fan-in of the reader), s = clip(20 / sqrt(E‖a‖²), .5, 2) over the writer's inputs a.
     """
     fresh = tuple(
-        doubled(units, count)
-        for units in centred_units(network, group, -(-count // 2), generator, probe)
+        doubled(single, count)
+        for single in centred_units(network, group, -(-count // 2), generator, probe)
     )
     identity = padded_identity(group.size, count)
     outgoing = pair_outgoing(network, group, count, generator, pair_scale(network, group, probe))
@@ -51,20 +51,20 @@ def centred_units(
 def _centred(
     network: Network, address: int, count: int, generator: np.random.Generator, probe: Array | None
 ) -> Fresh:
-    writer = linear_layer(network.layers[address])
-    kernel = INITIALIZERS["he_normal"](generator, writer.fan_in, count)
-    if probe is None or writer.bias is None:
+    writer = network.layers[address]
+    kernel = INITIALIZERS["he_normal"](generator, fan_in(writer), count)
+    if probe is None or bias_of(writer) is None:
         return Fresh(kernel, np.zeros(count))
     return Fresh(kernel, -writer_inputs(network, address, probe).mean(axis=0) @ kernel)
 
 
-def doubled(units: Fresh, count: int) -> Fresh:
+def doubled(single: Fresh, count: int) -> Fresh:
     """The units u₁ … u_p as u₁ … u_p, u₁ … u_p, cut to `count`, except that an odd u_p stands last."""
     pairs = count // 2
     order = np.concatenate(
         [np.arange(pairs), np.arange(pairs), np.arange(pairs, pairs + count % 2)]
     )
-    return Fresh(units.kernel[..., order], units.bias[order])
+    return Fresh(single.kernel[..., order], single.bias[order])
 
 
 def pair_outgoing(
@@ -72,17 +72,15 @@ def pair_outgoing(
 ) -> tuple[Array, ...]:
     """Outgoing weights of `doubled` units for each reader, (positions, count, units)."""
     return tuple(
-        _signed(
-            generator, reader.positions, count, linear_layer(network.layers[reader.address]).units
-        )
+        _signed(generator, reader.positions, count, units(network.layers[reader.address]))
         * (scale / np.sqrt(reader.positions * (group.size + count)))
         for reader in group.readers
     )
 
 
-def _signed(generator: np.random.Generator, positions: int, count: int, units: int) -> Array:
-    half = generator.normal(size=(positions, count // 2, units))
-    return np.concatenate([half, -half, np.zeros((positions, count % 2, units))], axis=1)
+def _signed(generator: np.random.Generator, positions: int, count: int, outputs: int) -> Array:
+    half = generator.normal(size=(positions, count // 2, outputs))
+    return np.concatenate([half, -half, np.zeros((positions, count % 2, outputs))], axis=1)
 
 
 def pair_scale(network: Network, group: Group, probe: Array | None) -> float:

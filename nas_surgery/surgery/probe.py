@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas_surgery.network import Array, Group, Network, linear_layer
+from nas_surgery.network import Array, Group, Network, fan_in
 
 
 def rows_before(network: Network, address: int, probe: Array, width: int) -> Array:
@@ -16,7 +16,7 @@ def rows_before(network: Network, address: int, probe: Array, width: int) -> Arr
 
 def writer_inputs(network: Network, address: int, probe: Array) -> Array:
     """The inputs a of the linear layer at `address`, (rows, in)."""
-    return rows_before(network, address, probe, linear_layer(network.layers[address]).fan_in)
+    return rows_before(network, address, probe, fan_in(network.layers[address]))
 
 
 def group_activations(network: Network, group: Group, probe: Array) -> Array:

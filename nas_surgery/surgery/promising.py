@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas_surgery.network import ACTIVATIONS, Array, Group, Network, linear_layer
+from nas_surgery.network import ACTIVATIONS, Array, Group, Network, units
 from nas_surgery.surgery.depth import group_functions
 from nas_surgery.surgery.fresh import centred_units, doubled, pair_outgoing, pair_scale
 from nas_surgery.surgery.gradient import output_gradient
@@ -39,7 +39,7 @@ def gradient_map(
         wanted,
     )
     fresh = tuple(
-        doubled(Fresh(units.kernel[..., picked], units.bias[picked]), count) for units in pool
+        doubled(Fresh(single.kernel[..., picked], single.bias[picked]), count) for single in pool
     )
     identity = padded_identity(group.size, count)
     scale = pair_scale(network, group, probe)
@@ -71,8 +71,8 @@ def pursuit(units: Array, gradient: Array, count: int, rounds: int = ROUNDS) -> 
 def _outputs(network: Network, group: Group, pool: tuple[Fresh, ...], probe: Array) -> Array:
     """What the units would put out, (rows, pool)."""
     before: Array = np.zeros(1)
-    for address, units in zip(group.writers, pool, strict=True):
-        before = before + writer_inputs(network, address, probe) @ units.kernel + units.bias
+    for address, fresh in zip(group.writers, pool, strict=True):
+        before = before + writer_inputs(network, address, probe) @ fresh.kernel + fresh.bias
     for function in group_functions(network, group):
         before = ACTIVATIONS[function].value(before)
     return before
@@ -85,5 +85,5 @@ def _gradient(network: Network, group: Group, probe: Array, labels: Array, loss:
     """
     reader = group.readers[0]
     gradient = output_gradient(network, reader.address, probe, labels, loss)
-    units = linear_layer(network.layers[reader.address]).units
-    return np.repeat(gradient.reshape(-1, units), reader.positions, axis=0)
+    outputs = units(network.layers[reader.address])
+    return np.repeat(gradient.reshape(-1, outputs), reader.positions, axis=0)

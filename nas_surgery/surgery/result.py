@@ -16,7 +16,8 @@ from nas_surgery.validators import a, whole
 class Carry:
     """How the gradients of a changed layer follow from those of the layer at `origin` before.
 
-    A kernel's gradient G becomes rowsᵀ G columns, at each of `positions`; a bias's g becomes g columns.
+    A kernel's gradient G becomes rowsᵀ G columns, at each of `positions`; that of what holds one value
+    per channel, such as a bias, becomes g columns.
     rows: (in, in') or None for no change; columns: (out, out') or None.
     """
 

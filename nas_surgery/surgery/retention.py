@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 from scipy import linalg
 
-from nas_surgery.network import Array, Group, Network, linear_layer
+from nas_surgery.network import Array, Group, Network, bias_of, kernel_of
 from nas_surgery.surgery.maps import WidthMap, selection
 from nas_surgery.surgery.ridge import ridge
 
@@ -26,7 +26,7 @@ def retain(network: Network, group: Group, activations: Array, keep: int) -> Ret
     """
     kept = pivoted_units(activations * outgoing_norms(network, group), keep)
     dropped = np.setdiff1d(np.arange(group.size), kept)
-    biased = all(linear_layer(network.layers[r.address]).bias is not None for r in group.readers)
+    biased = all(bias_of(network.layers[r.address]) is not None for r in group.readers)
     fit = ridge(activations[:, kept], activations[:, dropped], biased)
     decode = selection(kept, group.size).T.toarray()
     decode[:, dropped] = fit.weights
@@ -47,7 +47,7 @@ def outgoing_norms(network: Network, group: Group) -> Array:
     """How strongly the readers weigh each channel: the norm over positions and outputs, (size,)."""
     total = np.zeros(group.size)
     for reader in group.readers:
-        kernel = linear_layer(network.layers[reader.address]).kernel.astype(np.float64)
+        kernel = kernel_of(network.layers[reader.address]).astype(np.float64)
         total += np.sum(kernel.reshape(reader.positions, group.size, -1) ** 2, axis=(0, 2))
     return np.sqrt(total)
 
@@ -56,7 +56,7 @@ def incoming_norms(network: Network, group: Group) -> Array:
     """L2 norm of each unit's incoming weights, over all writers, (size,)."""
     total = np.zeros(group.size)
     for address in group.writers:
-        kernel = linear_layer(network.layers[address]).kernel.astype(np.float64)
+        kernel = kernel_of(network.layers[address]).astype(np.float64)
         total += np.sum(kernel**2, axis=tuple(range(kernel.ndim - 1)))
     return np.sqrt(total)
 
@@ -71,7 +71,7 @@ def reader_error(network: Network, group: Group, activations: Array, change: Wid
     lost = activations - (activations @ change.encode) @ change.decode - offset
     power = change_power = 0.0
     for reader in group.readers:
-        kernel = linear_layer(network.layers[reader.address]).kernel.astype(np.float64)
+        kernel = kernel_of(network.layers[reader.address]).astype(np.float64)
         for part in kernel.reshape(reader.positions, group.size, -1):
             change_power += float(np.mean((lost @ part) ** 2))
             power += float(np.mean((activations @ part) ** 2))

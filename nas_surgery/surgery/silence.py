@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas_surgery.network import Activation, Array, Group, Network, linear_layer
+from nas_surgery.network import Array, Group, Network, Passes, bias_of, kernel_of
 from nas_surgery.surgery.depth import group_functions
 
 CONSTANT = 1e-6  # spread of a unit's outputs ÷ their size, below which they count as constant
@@ -23,7 +23,7 @@ def dead_units(network: Network, group: Group) -> Array:
     Their incoming weights are zero; or no weight, no bias and no input lets them exceed zero, and
     ReLU hides the rest.
     """
-    kernels = [linear_layer(network.layers[address]).kernel for address in group.writers]
+    kernels = [kernel_of(network.layers[address]) for address in group.writers]
     dead = np.all([~kernel.any(axis=tuple(range(kernel.ndim - 1))) for kernel in kernels], axis=0)
     if group_functions(network, group)[:1] == ("relu",):
         hidden = np.all([_never_positive(network, address) for address in group.writers], axis=0)
@@ -32,22 +32,19 @@ def dead_units(network: Network, group: Group) -> Array:
 
 
 def _never_positive(network: Network, address: int) -> Array:
-    writer = linear_layer(network.layers[address])
+    kernel, held = kernel_of(network.layers[address]), bias_of(network.layers[address])
     if not _reads_no_negatives(network, address):
-        return np.zeros(writer.units, bool)
-    axes = tuple(range(writer.kernel.ndim - 1))
-    bias = 0.0 if writer.bias is None else writer.bias
-    never: Array = (writer.kernel.max(axis=axes) <= 0) & (np.asarray(bias) <= 0)
+        return np.zeros(kernel.shape[-1], bool)
+    bias = 0.0 if held is None else held
+    never: Array = (kernel.max(axis=tuple(range(kernel.ndim - 1))) <= 0) & (np.asarray(bias) <= 0)
     return never
 
 
 def _reads_no_negatives(network: Network, address: int) -> bool:
     """Whether an activation before the layer keeps its inputs from being negative."""
-    before = [
-        layer for layer in network.layers[:address] if layer.kind not in ("flatten", "dropout")
-    ]
-    return (
-        bool(before)
-        and isinstance(before[-1], Activation)
-        and before[-1].function in NEVER_NEGATIVE
-    )
+    for layer in reversed(network.layers[:address]):
+        if layer.elementwise is not None:
+            return layer.elementwise.name in NEVER_NEGATIVE
+        if layer.passes is not Passes.ANY:
+            return False
+    return False

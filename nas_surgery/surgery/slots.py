@@ -10,8 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import sparse
 
-from nas_surgery.network import Array, Network, own
+from nas_surgery.network import Array, Channels, Network, own
+from nas_surgery.network.channels import axis_of
 from nas_surgery.network.network import array_name
+from nas_surgery.surgery.axes import times, times_front
 from nas_surgery.surgery.maps import Matrix
 from nas_surgery.surgery.result import Carry, Surgery, origins
 
@@ -55,19 +57,23 @@ def _carry_one(
             elif carry.rows is None and carry.columns is None:
                 moved[name] = before
             else:
-                after = _mapped(carry, field, before.astype(np.float64), squared)
+                wide = before.astype(np.float64)
+                after = _mapped(carry, layer.channels, field, wide, squared)
                 moved[name] = own(np.ascontiguousarray(after, array.dtype))
     return moved
 
 
-def _mapped(carry: Carry, field: str, moment: Array, squared: bool) -> Array:
-    if carry.columns is not None:
-        moment = moment @ _coefficients(carry.columns, squared)
-    if carry.rows is None or field == "bias":
-        return moment
-    rows = _coefficients(carry.rows, squared)
-    parts = moment.reshape(carry.positions, -1, moment.shape[-1])
-    return np.concatenate([rows.T @ part for part in parts])
+def _mapped(carry: Carry, channels: Channels, field: str, moment: Array, squared: bool) -> Array:
+    """The moment of one of a layer's arrays, along the axes where its channels changed."""
+    written, read = axis_of(channels.made, field), axis_of(channels.reads, field)
+    if carry.columns is not None and written is not None:
+        columns = _coefficients(carry.columns, squared)
+        moment = np.moveaxis(times(np.moveaxis(moment, written, -1), columns), -1, written)
+    if carry.rows is not None and read is not None:
+        rows, front = _coefficients(carry.rows, squared), np.moveaxis(moment, read, 0)
+        parts = times_front(rows.T, front, carry.positions)
+        moment = np.moveaxis(parts.reshape(-1, *front.shape[1:]), 0, read)
+    return moment
 
 
 def _coefficients(matrix: Matrix, squared: bool) -> Matrix:

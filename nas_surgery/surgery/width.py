@@ -2,14 +2,14 @@
 
     writer:  W' = W E + R,  b' = b E + r        reader:  V' = D V + S,  c' = c + o V
 
-Cloning, splitting, pruning, SVD projection and new units are each a choice of (E, R, D, S, o). Every
-linear layer keeps its channels on the last two axes (..., in, out), so the same lines serve all.
+Cloning, splitting, pruning, SVD projection and new units are each a choice of (E, R, D, S, o). Layers
+say where their channels are, and kernels come as (in, ..., out), so the same lines serve all.
 """
 
-import attrs
 import numpy as np
 
-from nas_surgery.network import Array, Group, Layer, Network, linear_layer, own
+from nas_surgery.network import Array, Group, Layer, Network, bias_of, kernel_of, with_weights
+from nas_surgery.surgery.axes import times, times_front
 from nas_surgery.surgery.exactness import promise_of
 from nas_surgery.surgery.maps import Fresh, Matrix, WidthMap
 from nas_surgery.surgery.result import Carry, Surgery
@@ -42,9 +42,8 @@ def _dual(group: Group, change: WidthMap) -> dict[int, Carry]:
 
 def write(layer: Layer, encode: Matrix, fresh: Fresh | None = None) -> Layer:
     """The writer with W' = W E + R, b' = b E + r."""
-    writer = linear_layer(layer)
-    kernel = writer.kernel.astype(np.float64) @ encode
-    bias = None if writer.bias is None else writer.bias.astype(np.float64) @ encode
+    kernel, old = times(kernel_of(layer).astype(np.float64), encode), bias_of(layer)
+    bias = None if old is None else old.astype(np.float64) @ encode
     if fresh is not None:
         count = fresh.bias.size
         kernel[..., -count:] += fresh.kernel
@@ -52,7 +51,7 @@ def write(layer: Layer, encode: Matrix, fresh: Fresh | None = None) -> Layer:
             bias = np.zeros(kernel.shape[-1])
         if bias is not None:
             bias[-count:] += fresh.bias
-    return _like(writer, kernel, bias)
+    return with_weights(layer, kernel, bias)
 
 
 def read(
@@ -63,22 +62,13 @@ def read(
     outgoing: Array | None = None,
 ) -> Layer:
     """The reader with V' = D V + S, c' = c + o V, at each of its `positions`."""
-    reader = linear_layer(layer)
     m, n = decode.shape
-    kernel = reader.kernel.astype(np.float64).reshape(positions, n, reader.units)
-    decoded = np.stack([decode @ part for part in kernel])
+    kernel, old = kernel_of(layer).astype(np.float64), bias_of(layer)
+    decoded = times_front(decode, kernel, positions)
     if outgoing is not None:
         decoded[:, m - outgoing.shape[1] :] += outgoing
-    bias = None if reader.bias is None else reader.bias.astype(np.float64)
+    bias = None if old is None else old.astype(np.float64)
     if offset is not None and offset.any():
-        shift = offset @ kernel.sum(axis=0)
+        shift = offset @ kernel.reshape(positions, n, -1).sum(axis=0)
         bias = shift if bias is None else bias + shift
-    return _like(reader, decoded.reshape(positions * m, reader.units), bias)
-
-
-def _like(layer: Layer, kernel: Array, bias: Array | None) -> Layer:
-    dtype = linear_layer(layer).kernel.dtype
-    held = None if bias is None else own(np.ascontiguousarray(bias, dtype))
-    return attrs.evolve(
-        linear_layer(layer), kernel=own(np.ascontiguousarray(kernel, dtype)), bias=held
-    )
+    return with_weights(layer, decoded.reshape(positions * m, *kernel.shape[1:]), bias)

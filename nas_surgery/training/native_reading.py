@@ -6,8 +6,7 @@ import attrs
 import numpy as np
 
 from nas_surgery.errors import BackendError
-from nas_surgery.network import Array, Layer, Network, Normalize, Shape, keyed_generator, own
-from nas_surgery.network.rounding import error_behind
+from nas_surgery.network import Array, Layer, Network, Shape, keyed_generator, own
 
 SAMPLES = 16
 SPREAD = 3.0  # standard deviations: both sides of every activation, and far out
@@ -77,7 +76,7 @@ def _forward(part: Part, x: Array) -> tuple[Array, Array]:
     errors: Array = part.unit * np.abs(values)  # of a cast to what it computes in
     for layer in part.layers:
         wide = _wide(layer)
-        errors = error_behind(wide, values, errors, part.unit)
+        errors = wide.error_behind(values, errors, part.unit)
         values = wide.forward(values)
     return values, errors
 
@@ -89,9 +88,7 @@ def _wide(layer: Layer) -> Layer:
 
 
 def _samples(shape: Shape, layers: Sequence[Layer], dtype: np.dtype, key: int) -> Array:
-    """Random inputs (N, *shape), where the first layer normalises about what it expects."""
+    """Random inputs (N, *shape), such as the first layer expects."""
     generator = keyed_generator(0, "native", key)
     x: Array = SPREAD * generator.normal(size=(SAMPLES, *shape))
-    if layers and isinstance(layers[0], Normalize):
-        x = x * layers[0].scale + layers[0].mean
-    return x.astype(dtype)
+    return (layers[0].usual_inputs(x) if layers else x).astype(dtype)

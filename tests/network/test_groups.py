@@ -1,7 +1,9 @@
+import attrs
+import numpy as np
 import pytest
 from hypothesis import given
 
-from nas_surgery.network import Dense, Dropout, Flatten, Group, Network, Reader
+from nas_surgery.network import Dense, Dropout, Flatten, Group, Layer, Network, Reader
 from nas_surgery.testing.builders import build
 from nas_surgery.testing.networks import networks
 
@@ -25,6 +27,25 @@ from nas_surgery.testing.networks import networks
 def test_groups_of_known_networks(network, groups):
     """Each hidden linear layer writes one group; what stands between passes; Flatten tiles."""
     assert network.groups() == groups
+
+
+@attrs.frozen
+class Mute(Layer):
+    """A layer that does not say where its channels are."""
+
+    kind = "mute"
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def forward(self, x):
+        return np.sort(x)
+
+
+def test_channels_that_meet_a_layer_that_says_nothing_are_left_alone():
+    """Those that it reads are no group; those before and behind are."""
+    groups = build(4, 5, "relu", 6, Mute(), 7, 3).groups()
+    assert [group.writers for group in groups] == [(0,), (4,)]
 
 
 @given(networks())

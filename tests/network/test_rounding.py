@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 
 from nas_surgery.network import Dense, Network
-from nas_surgery.network.rounding import bounded_forward, unit_roundoff
+from nas_surgery.network.rounding import bounded_forward
+from nas_surgery.network.roundoff import unit_roundoff
 from nas_surgery.testing.builders import build
 from nas_surgery.testing.networks import inputs, networks
 

@@ -3,7 +3,7 @@ import pytest
 
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Flatten, Normalize
-from nas_surgery.network.rounding import unit_roundoff
+from nas_surgery.network.roundoff import unit_roundoff
 from nas_surgery.testing.builders import build
 from nas_surgery.training.native_reading import Part, answer, compare
 

@@ -11,7 +11,7 @@ import nas_surgery.network as ir
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Activation, Array, Dense, Dropout, Flatten, Layer, Network, Shape
 from nas_surgery.network.activations import LEAKY_SLOPE
-from nas_surgery.network.rounding import unit_roundoff
+from nas_surgery.network.roundoff import unit_roundoff
 from nas_surgery.training.native_reading import Part, Run, compare
 from nas_surgery_tensorflow.devices import on
 

@@ -13,7 +13,7 @@ import nas_surgery.network as ir
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Activation, Array, Dense, Dropout, Flatten, Layer, Network, Shape
 from nas_surgery.network.activations import LEAKY_SLOPE
-from nas_surgery.network.rounding import unit_roundoff
+from nas_surgery.network.roundoff import unit_roundoff
 from nas_surgery.training.native_reading import Part, Run, answer, compare
 from nas_surgery_torch.activations import SOFTPLUS_THRESHOLD
 from nas_surgery_torch.devices import repeatable

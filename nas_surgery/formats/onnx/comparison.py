@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from nas_surgery.errors import ModelFileError
 from nas_surgery.formats.onnx.export import INPUT, OUTPUT
 from nas_surgery.network import Array, Network
-from nas_surgery.network.rounding import bounded_forward, unit_roundoff
+from nas_surgery.network.rounding import bounded_forward
+from nas_surgery.network.roundoff import unit_roundoff
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ Channels are last. A linear layer is linear only; its activation is a layer of i
 """
 
 from nas_surgery.network.layers.activation import Activation
-from nas_surgery.network.layers.base import Layer, Passes
+from nas_surgery.network.layers.base import Layer
 from nas_surgery.network.layers.dense import Dense
 from nas_surgery.network.layers.dropout import Dropout
 from nas_surgery.network.layers.flatten import Flatten
@@ -14,4 +14,4 @@ LAYERS: dict[str, type[Layer]] = {
     layer.kind: layer for layer in (Dense, Activation, Flatten, Dropout, Normalize)
 }
 
-__all__ = ["LAYERS", "Activation", "Dense", "Dropout", "Flatten", "Layer", "Normalize", "Passes"]
+__all__ = ["LAYERS", "Activation", "Dense", "Dropout", "Flatten", "Layer", "Normalize"]

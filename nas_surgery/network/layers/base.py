@@ -1,29 +1,32 @@
 """What every layer can say about itself."""
 
 from abc import ABC, abstractmethod
-from enum import IntEnum
 from typing import Any, ClassVar, cast
 
 import attrs
 import numpy as np
 
+from nas_surgery.network.activations import Function
 from nas_surgery.network.arrays import Array, Shape
-
-
-class Passes(IntEnum):
-    """The most general channel map M with layer(h M) = layer(h) M for every h."""
-
-    NOTHING = 0
-    SELECTION = 1  # copies and drops channels: every elementwise function
-    MONOMIAL = 2  # also rescales them by positive factors: positively homogeneous functions
-    ANY = 3
+from nas_surgery.network.channels import Channels, Outputs, Passes
+from nas_surgery.network.errors import NetworkError
 
 
 class Layer(ABC):
-    """What every layer can say about itself. `kind` names it on disk and in tables."""
+    """What every layer can say about itself. Nobody else asks for a layer's class.
+
+    kind: its name on disk and in tables. trainable: fields of arrays that training changes. channels:
+    where its channels are; surgery leaves those alone of a layer that does not say. random: whether it
+    gives something else while training. leads: whether it must stand before all that training changes.
+    blank: what fills its arrays where only their shapes count.
+    """
 
     kind: ClassVar[str]
     trainable: ClassVar[tuple[str, ...]] = ()
+    channels: ClassVar[Channels] = Channels(Outputs.FROZEN)
+    random: ClassVar[bool] = False
+    leads: ClassVar[bool] = False
+    blank: ClassVar[float] = 0.0
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -33,14 +36,43 @@ class Layer(ABC):
     def forward(self, x: Array) -> Array:
         """Inference on a batch `x` of shape (N, *input_shape)."""
 
+    def backward(self, x: Array, y: Array, gradient: Array) -> Array:
+        """The gradient before the layer in inference from that behind it, all float64; y = forward(x).
+
+        A layer that does not override it has a derivative that surgery does not know.
+        """
+        raise NotImplementedError
+
+    def error_behind(self, x: Array, errors: Array, unit: float) -> Array:
+        """Bound on the error behind a float64 layer whose inputs `x` (N, ...) are off by `errors`.
+
+        unit: roundoff of its arithmetic. By default for a layer that only moves values.
+        """
+        if self.passes is not Passes.ANY:
+            raise NetworkError(f"how a {type(self).__name__} rounds is not known")
+        return self.forward(errors)
+
     @property
     def passes(self) -> Passes:
         """What the layer lets through between a writer and a reader."""
         return Passes.NOTHING
 
+    @property
+    def elementwise(self) -> Function | None:
+        """The function that is all that it does, to each value by itself; None for other layers."""
+        return None
+
     def macs(self, input_shape: Shape) -> int:
         """Multiply-accumulates for one sample."""
         return 0
+
+    def usual_inputs(self, x: Array) -> Array:
+        """Inputs such as it expects, made of values (N, ...) about 0."""
+        return x
+
+    def describe(self) -> str:
+        """The layer in a word or two, for tables."""
+        return type(self).__name__
 
     def arrays(self) -> dict[str, Array]:
         """Every array of the layer by field name, trainable or not."""

@@ -7,8 +7,10 @@ import attrs
 import numpy as np
 
 from nas_surgery.network.arrays import Array, Shape, frozen_array
+from nas_surgery.network.channels import Axis, Channels, Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
+from nas_surgery.network.roundoff import gamma
 
 
 def _optional_array(values: Any) -> Array | None:
@@ -24,6 +26,12 @@ class Dense(Layer):
 
     kind: ClassVar[str] = "dense"
     trainable: ClassVar[tuple[str, ...]] = ("kernel", "bias")
+    channels: ClassVar[Channels] = Channels(
+        Outputs.FRESH,
+        reads=(Axis("kernel", 0),),
+        writes=(Axis("kernel", -1),),
+        per_channel=(Axis("bias", 0),),
+    )
 
     kernel: Array = attrs.field(converter=frozen_array)
     bias: Array | None = attrs.field(converter=_optional_array, default=None)
@@ -57,6 +65,17 @@ class Dense(Layer):
         with np.errstate(invalid="ignore"):  # some BLAS raise it from what they pad
             y: Array = x @ self.kernel
         return y if self.bias is None else y + self.bias
+
+    def backward(self, x: Array, y: Array, gradient: Array) -> Array:
+        back: Array = gradient @ self.kernel.T.astype(np.float64)
+        return back
+
+    def error_behind(self, x: Array, errors: Array, unit: float) -> Array:
+        sizes, weights = np.abs(x) + errors, np.abs(self.kernel)
+        total = sizes @ weights if self.bias is None else sizes @ weights + np.abs(self.bias)
+        tiny = float(np.finfo(np.float32).tiny) * self.fan_in  # products below it may count as zero
+        bound: Array = errors @ weights + gamma(self.fan_in + 1, unit) * total + tiny
+        return bound
 
     def macs(self, input_shape: Shape) -> int:
         return prod(input_shape) * self.units

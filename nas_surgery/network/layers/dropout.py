@@ -7,8 +7,9 @@ import attrs
 
 from nas_surgery.network.arguments import described
 from nas_surgery.network.arrays import Array, Shape
+from nas_surgery.network.channels import Channels, Outputs, Passes
 from nas_surgery.network.errors import NetworkError
-from nas_surgery.network.layers.base import Layer, Passes
+from nas_surgery.network.layers.base import Layer
 
 
 @attrs.frozen
@@ -16,6 +17,8 @@ class Dropout(Layer):
     """While training, drops each value with probability `rate` and rescales the rest by 1/(1 - rate)."""
 
     kind: ClassVar[str] = "dropout"
+    channels: ClassVar[Channels] = Channels(Outputs.SAME)
+    random: ClassVar[bool] = True
 
     rate: float = 0.5
 
@@ -32,3 +35,9 @@ class Dropout(Layer):
 
     def forward(self, x: Array) -> Array:
         return x
+
+    def backward(self, x: Array, y: Array, gradient: Array) -> Array:
+        return gradient
+
+    def describe(self) -> str:
+        return f"{super().describe()} {self.rate:g}"

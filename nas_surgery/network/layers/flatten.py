@@ -6,7 +6,8 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.network.arrays import Array, Shape
-from nas_surgery.network.layers.base import Layer, Passes
+from nas_surgery.network.channels import Channels, Outputs, Passes
+from nas_surgery.network.layers.base import Layer
 
 
 @attrs.frozen
@@ -14,6 +15,7 @@ class Flatten(Layer):
     """Every sample as one vector, positions outer and channels inner."""
 
     kind: ClassVar[str] = "flatten"
+    channels: ClassVar[Channels] = Channels(Outputs.TILE)
 
     @property
     def passes(self) -> Passes:
@@ -24,3 +26,6 @@ class Flatten(Layer):
 
     def forward(self, x: Array) -> Array:
         return x.reshape(len(x), prod(x.shape[1:]))
+
+    def backward(self, x: Array, y: Array, gradient: Array) -> Array:
+        return gradient.reshape(x.shape)

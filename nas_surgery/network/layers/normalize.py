@@ -6,8 +6,10 @@ import attrs
 import numpy as np
 
 from nas_surgery.network.arrays import Array, Shape, frozen_array
+from nas_surgery.network.channels import Channels, Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
+from nas_surgery.network.roundoff import gamma
 
 
 @attrs.frozen(eq=False)
@@ -18,6 +20,9 @@ class Normalize(Layer):
     """
 
     kind: ClassVar[str] = "normalize"
+    channels: ClassVar[Channels] = Channels(Outputs.FROZEN)
+    leads: ClassVar[bool] = True
+    blank: ClassVar[float] = 1.0
 
     mean: Array = attrs.field(converter=frozen_array)
     scale: Array = attrs.field(converter=frozen_array)
@@ -37,6 +42,15 @@ class Normalize(Layer):
     def forward(self, x: Array) -> Array:
         y: Array = (x - self.mean) / self.scale
         return y
+
+    def error_behind(self, x: Array, errors: Array, unit: float) -> Array:
+        carried = errors / np.abs(self.scale)
+        bound: Array = carried + gamma(3, unit) * (np.abs(self.forward(x)) + carried)
+        return bound
+
+    def usual_inputs(self, x: Array) -> Array:
+        values: Array = x * self.scale + self.mean
+        return values
 
 
 def _broadcasts(shape: Shape, target: Shape) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
-from nas_surgery.network import Array, Dense, Group, Network, linear_layer, own
+from nas_surgery.network import Axis, Group, Layer, Network, own
 from nas_surgery.strategies.recommender import Limits
 from nas_surgery.surgery import exact_activation, insert_identity
 
@@ -35,24 +35,26 @@ def resized(network: Network, units: Mapping[int, int]) -> Network:
 
 def _with_size(network: Network, group: Group, count: int) -> Network:
     """The network with `count` channels in the group; blank arrays take no memory until they are read."""
-    layers = {
-        address: linear_layer(network.layers[address])
-        for address in (*group.writers, *(reader.address for reader in group.readers))
-    }
+    layers: dict[int, Layer] = {}
     for address in group.writers:
-        layer = layers[address]
-        bias = None if layer.bias is None else _blank(layer, count)
-        kernel = _blank(layer, *layer.kernel.shape[:-1], count)
-        layers[address] = attrs.evolve(layer, kernel=kernel, bias=bias)
+        layer = network.layers[address]
+        layers[address] = _sized(layer, layer.channels.made, count)
     for reader in group.readers:
-        layer = layers[reader.address]
-        kernel = _blank(layer, reader.positions * count, layer.units)
-        layers[reader.address] = attrs.evolve(layer, kernel=kernel)
+        layer = layers.get(reader.address, network.layers[reader.address])
+        layers[reader.address] = _sized(layer, layer.channels.reads, reader.positions * count)
     return network.replace({address: (layer,) for address, layer in layers.items()})
 
 
-def _blank(layer: Dense, *shape: int) -> Array:
-    return own(np.zeros(shape, layer.kernel.dtype))
+def _sized(layer: Layer, places: Sequence[Axis], size: int) -> Layer:
+    """The layer with axes of that size and blank arrays."""
+    arrays = {}
+    for place in places:
+        old = getattr(layer, place.array)
+        if old is not None:
+            shape = list(old.shape)
+            shape[place.axis] = size
+            arrays[place.array] = own(np.zeros(shape, old.dtype))
+    return attrs.evolve(layer, **arrays)  # type: ignore[misc]
 
 
 def deepened(network: Network, layer: int, units: int) -> Network:
