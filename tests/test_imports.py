@@ -5,6 +5,7 @@ import only what stands below it.
 """
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -269,3 +270,14 @@ def test_the_public_names_are_there():
     assert sorted(nas_surgery.__all__) == nas_surgery.__all__
     for name in nas_surgery.__all__:
         assert hasattr(nas_surgery, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["network.Dense", "network.linear_layer", "network.Group", "surgery.group_activation"]
+    + ["surgery.change_width", "surgery.WidthMap", "testing.BackendConformance"],
+)
+def test_what_plugins_import_stays(name):
+    """Names of the public rooms, also where nothing of ours needs them any more."""
+    room, _, what = name.partition(".")
+    assert what in importlib.import_module(f"nas_surgery.{room}").__all__

@@ -31,6 +31,7 @@ from nas_surgery.network.layers import (
     Flatten,
     Layer,
     Normalize,
+    linear_layer,
 )
 from nas_surgery.network.network import Network
 from nas_surgery.network.weights import (
@@ -80,6 +81,7 @@ __all__ = [
     "is_finite",
     "kernel_of",
     "keyed_generator",
+    "linear_layer",
     "own",
     "read_only",
     "refusal",

@@ -12,6 +12,7 @@ from nas_surgery.surgery.copies import clone_map, split_map
 from nas_surgery.surgery.depth import (
     exact_activation,
     factor_layer,
+    group_activation,
     group_functions,
     insert_identity,
     merge_into_reader,
@@ -58,6 +59,7 @@ __all__ = [
     "fold_centring",
     "fold_loses_digits",
     "gradient_map",
+    "group_activation",
     "group_activations",
     "group_functions",
     "incoming_norms",

@@ -28,6 +28,11 @@ def group_functions(network: Network, group: Group) -> tuple[str, ...]:
     return _functions(network, group.passers)
 
 
+def group_activation(network: Network, group: Group) -> str:
+    """Name of the first of `group_functions`, which is all where a chain has one; "linear" without any."""
+    return next(iter(group_functions(network, group)), "linear")
+
+
 def exact_activation(network: Network, group: Group) -> str:
     """The activation that an identity layer behind the group may have and be exact."""
     around = _around_identity(network, group)

@@ -5,7 +5,7 @@ Channels are last. A linear layer is linear only; its activation is a layer of i
 
 from nas_surgery.network.layers.activation import Activation
 from nas_surgery.network.layers.base import Layer
-from nas_surgery.network.layers.dense import Dense
+from nas_surgery.network.layers.dense import Dense, linear_layer
 from nas_surgery.network.layers.dropout import Dropout
 from nas_surgery.network.layers.flatten import Flatten
 from nas_surgery.network.layers.normalize import Normalize
