@@ -274,8 +274,15 @@ def test_the_public_names_are_there():
 
 @pytest.mark.parametrize(
     "name",
-    ["network.Dense", "network.linear_layer", "network.Group", "surgery.group_activation"]
-    + ["surgery.change_width", "surgery.WidthMap", "testing.BackendConformance"],
+    [
+        "network.Dense",
+        "network.Group",
+        "network.linear_layer",
+        "surgery.WidthMap",
+        "surgery.change_width",
+        "surgery.group_activation",
+        "testing.BackendConformance",
+    ],
 )
 def test_what_plugins_import_stays(name):
     """Names of the public rooms, also where nothing of ours needs them any more."""

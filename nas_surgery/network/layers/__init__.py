@@ -14,4 +14,13 @@ LAYERS: dict[str, type[Layer]] = {
     layer.kind: layer for layer in (Dense, Activation, Flatten, Dropout, Normalize)
 }
 
-__all__ = ["LAYERS", "Activation", "Dense", "Dropout", "Flatten", "Layer", "Normalize"]
+__all__ = [
+    "LAYERS",
+    "Activation",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "Normalize",
+    "linear_layer",
+]
