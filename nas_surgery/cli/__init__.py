@@ -10,7 +10,7 @@ import click
 
 from nas_surgery.cli import evaluate, export, inspect, operate, plugins, predict, resume, run
 from nas_surgery.errors import NasSurgeryError
-from nas_surgery.reports.printing import complain
+from nas_surgery.reports.printing import complain, mute
 
 
 class _Group(click.Group):
@@ -37,8 +37,10 @@ class _Group(click.Group):
             complain("error: out of memory")
             sys.exit(1)
         except BrokenPipeError:
+            mute(sys.stdout)
             sys.exit(1)
         except OSError as error:  # of a stream that click itself prints on
+            mute(sys.stdout)
             complain(f"error: {error.strerror or error}")
             sys.exit(1)
 

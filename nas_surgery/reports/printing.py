@@ -15,7 +15,7 @@ def say(text: object) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _mute(sys.stdout)
+        mute(sys.stdout)
         raise OutputError(f"standard output: {error.strerror or error}") from None
 
 
@@ -24,7 +24,7 @@ def complain(text: object) -> None:
     try:
         _write(sys.stderr, f"nas-surgery: {one_line(text)}")
     except OSError:
-        _mute(sys.stderr)
+        mute(sys.stderr)
 
 
 def _write(stream: TextIO | None, text: str) -> None:
@@ -35,8 +35,10 @@ def _write(stream: TextIO | None, text: str) -> None:
     stream.flush()
 
 
-def _mute(stream: TextIO) -> None:
+def mute(stream: TextIO | None) -> None:
     """Let what is left in its buffer go nowhere, so that the interpreter does not fail on it at its end."""
+    if stream is None:
+        return
     try:
         number = stream.fileno()
     except OSError:  # it is none of the system's

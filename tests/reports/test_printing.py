@@ -98,12 +98,18 @@ def test_a_seed_out_of_range_is_wrong_usage(seed):
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [["plugins"], ["--help"], ["--version"]])
-def test_an_output_that_takes_no_more_is_one_line(arguments):
+def test_an_output_that_takes_no_more_is_one_line(arguments, unbuffered):
     """And exit code 1; so is the interpreter's own last write."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with FULL.open("w") as full:
         done = subprocess.run(
-            [*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+            [*COMMAND, *arguments],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
         )
     assert done.returncode == 1
     assert done.stderr.startswith("nas-surgery: error: ")
@@ -164,7 +170,8 @@ def test_ctrl_c_while_python_imports_is_one_line(tmp_path, module):
     (tmp_path / f"{module}.py").write_text(
         "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(5)\n"
     )
-    begin = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import nas_surgery_command as c"
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # in CI too
+    begin = f"{heed}; import sys; sys.path.insert(0, {str(tmp_path)!r}); import nas_surgery_command as c"
     done = subprocess.run(
         [sys.executable, "-c", f"{begin}; c.main()", "plugins"], capture_output=True, text=True
     )
