@@ -61,7 +61,8 @@ def load_dataset(source: str, sources: Mapping[str, Callable[[str], Dataset]]) -
     scheme, separator, rest = source.partition(":")
     if not separator or scheme not in sources:
         known = ", ".join(f"{name}:…" for name in sources)
-        raise DataError(f"data source {source!r}: unknown; sources are {known}")
+        meant = f"; did you mean 'npz:{source}'?" if source.endswith(".npz") else ""
+        raise DataError(f"data source {source!r}: unknown; sources are {known}{meant}")
     try:
         return as_dataset(sources[scheme](rest))
     except DataError as error:

@@ -344,3 +344,9 @@ def test_columns_of_parts_stand_in_one_order():
         DataError, match="test part: its columns are b, a, those of the training part a, b"
     ):
         Dataset(train, [0, 1], other, [0, 1])
+
+
+def test_a_file_without_its_scheme_is_told_it():
+    """The likeliest slip of all."""
+    with pytest.raises(DataError, match="did you mean 'npz:table.npz'"):
+        load_dataset("table.npz", SOURCES)

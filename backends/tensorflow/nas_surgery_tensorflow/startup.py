@@ -43,7 +43,8 @@ def _warn(threads: int) -> None:
         warnings.warn(
             "TensorFlow was in use before the backend was loaded, with"
             f" {threads or 'all'} threads instead of {THREADS}: results repeat bit for bit only in"
-            " processes that begin the same way",
+            ' processes that begin the same way; nas_surgery.backend("tensorflow") before any other use'
+            " of TensorFlow sets it up",
             RuntimeWarning,
             stacklevel=5,
         )
