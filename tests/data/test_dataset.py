@@ -348,5 +348,5 @@ def test_columns_of_parts_stand_in_one_order():
 
 def test_a_file_without_its_scheme_is_told_it():
     """The likeliest slip of all."""
-    with pytest.raises(DataError, match="did you mean 'npz:table.npz'"):
+    with pytest.raises(DataError, match=r"did you mean 'npz:table\.npz'"):
         load_dataset("table.npz", SOURCES)
