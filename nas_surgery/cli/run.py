@@ -57,6 +57,7 @@ def command(
         options["run.baseline"] = "--baseline", True
     overrides = {key: value for key, (_, value) in options.items()}
     if dry_run:
+        _check_free(out)
         _show_plan(spec, options, overrides, as_json, quiet)
         return
     with (
@@ -67,6 +68,14 @@ def command(
     ):
         result = run(spec, out=directory, overrides=overrides, observers=observers)
     finish(result.summary, directory, as_json, quiet)
+
+
+def _check_free(out: Path | None) -> None:
+    """RunError if a run could not begin there."""
+    from nas_surgery.runs.directory import RunDirectory
+
+    if out is not None:
+        RunDirectory(out).check_free()
 
 
 def _show_plan(

@@ -87,3 +87,4 @@ def test_what_is_wrong_is_found(here):
     code, out, err = call("--set", "data.source=sklearn:irises")
     assert (code, out) == (2, "")
     assert "--set data.source=sklearn:irises: " in err
+    assert "is not empty; choose a new directory" in call("--out", here)[2]

@@ -152,6 +152,7 @@ def test_an_encoding_is_read_strictly(tmp_path, file, change, rule):
         ("a,a\n1,2\n", "two columns are called 'a'"),
         ("a,,c\n1,2,3\n", "column 1 has no name"),
         ("a,b\n1,2,3\n", "cannot be read: "),
+        ("a;b\n1;2\n", "separated by commas"),
         ("a,b\n1,\udcff\n", "not UTF-8 text"),
     ],
 )

@@ -66,6 +66,9 @@ def _csv(library: Any, content: bytes) -> Table:
         raise DataError("not UTF-8 text") from None
     if not text:
         raise DataError("it is empty")
+    head = text.splitlines()[0]
+    if "," not in head and (";" in head or "\t" in head):
+        raise DataError("its columns have to be separated by commas")
     columns = _texts(library, text.encode())
     return Table(tuple(Column(str(name or "").strip(), tuple(held)) for name, *held in columns))
 
