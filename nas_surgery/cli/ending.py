@@ -45,6 +45,7 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
     metric = metric_name(summary)
     lines = [
         f"task      {task_name(summary)}",
+        *_target(summary["data"]),
         _line("winner", summary["hidden"]["end"], summary["parameters"]["end"], summary, metric),
         f"cost      {summary['cost']['epoch_equivalents']:.0f} epochs in {summary['cost']['seconds']:.1f} s,"
         f" {summary['cost']['relative']:.2f} × training the final network",
@@ -52,7 +53,7 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
     ]
     if summary["baseline"]:
         start, count = summary["hidden"]["start"], summary["parameters"]["start"]
-        lines.insert(2, _line("baseline", start, count, summary["baseline"], metric))
+        lines.insert(-2, _line("baseline", start, count, summary["baseline"], metric))
     if summary["stopped"] != "finished":
         lines.insert(-1, f"stopped   by {summary['stopped']}")
     if summary["onnx_warning"]:
@@ -63,6 +64,11 @@ def _report(summary: dict[str, Any], directory: Path) -> str:
             " learned; try another training.learning_rate, or more epochs"
         )
     return "\n".join(lines)
+
+
+def _target(data: dict[str, Any]) -> list[str]:
+    """A line on the column of the labels, of data that have columns."""
+    return [f"target    column {data['target']!r}"] if "target" in data else []
 
 
 def _line(

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from nas_surgery.cli.output import PATH, as_json, show
+from nas_surgery.cli.output import PATH, as_json, show, warn
 from nas_surgery.errors import DataError
 
 
@@ -15,7 +15,8 @@ from nas_surgery.errors import DataError
     "--data",
     "source",
     required=True,
-    help="Data source, an .npz file with x and y or with the parts of a source, or samples as .npy.",
+    help="Data source, a table as .csv or .parquet (of a run on one), an .npz file with x and y or with the"
+    " parts of a source, or samples as .npy.",
 )
 @click.option(
     "--labels", type=PATH, help="Labels of samples that are in a file of their own: .npy."
@@ -26,8 +27,12 @@ def command(model: Path, source: str, labels: Path | None, as_json: bool) -> Non
     of them where they have none."""
     from nas_surgery.formats.models import load
     from nas_surgery.runs.evaluation import evaluation, labelled
+    from nas_surgery.runs.raw_tables import RawTable
 
-    network, dataset = load(model), labelled(source, labels)
+    network = load(model)
+    raw = None if labels is not None else RawTable.read(model, source)
+    dataset = labelled(source, labels) if raw is None else raw.dataset()
+    warn([] if raw is None else raw.warnings)
     try:
         found = evaluation(network, dataset)
     except DataError as error:

@@ -1,7 +1,7 @@
 """What commands print, and where they write: text for people or one JSON object, and no file twice."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os.path import lexists
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import click
 
 from nas_surgery.errors import NasSurgeryError
 from nas_surgery.network import Network
-from nas_surgery.reports.printing import say
+from nas_surgery.reports.printing import complain, say
 from nas_surgery.search.journal import plain
 
 PATH = click.Path(path_type=Path)
@@ -28,6 +28,12 @@ output_file = click.option(
 def show(text: str, value: Mapping[str, Any], as_json: bool) -> None:
     """Print the text, or the value as one JSON object."""
     say(json.dumps(plain(value), indent=2) if as_json else text)
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Say what should be known, beside what is printed."""
+    for line in lines:
+        complain(f"warning: {line}")
 
 
 def check_free(file: Path, force: bool) -> None:

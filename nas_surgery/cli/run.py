@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nas_surgery.cli.ending import finish, stoppable
-from nas_surgery.cli.output import PATH, as_json, quietly
+from nas_surgery.cli.output import PATH, as_json, quietly, show
 from nas_surgery.errors import NasSurgeryError
 
 
@@ -27,6 +27,9 @@ from nas_surgery.errors import NasSurgeryError
     metavar="KEY=VALUE",
     help="Override a key of the spec; repeatable.",
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Print the plan, and neither train nor write anything."
+)
 @as_json
 @quietly
 def command(
@@ -37,6 +40,7 @@ def command(
     out: Path | None,
     baseline: bool,
     settings: tuple[str, ...],
+    dry_run: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -52,6 +56,10 @@ def command(
     if baseline:
         options["run.baseline"] = "--baseline", True
     overrides = {key: value for key, (_, value) in options.items()}
+    if dry_run:
+        _check_free(out)
+        _show_plan(spec, options, overrides, as_json, quiet)
+        return
     with (
         _directory(out, spec) as directory,
         stoppable(),
@@ -60,6 +68,27 @@ def command(
     ):
         result = run(spec, out=directory, overrides=overrides, observers=observers)
     finish(result.summary, directory, as_json, quiet)
+
+
+def _check_free(out: Path | None) -> None:
+    """RunError if a run could not begin there."""
+    from nas_surgery.runs.directory import RunDirectory
+
+    if out is not None:
+        RunDirectory(out).check_free()
+
+
+def _show_plan(
+    spec: Path, options: "Options", overrides: dict[str, Any], as_json: bool, quiet: bool
+) -> None:
+    """Print what the run would do; what is wrong with it is found all the same."""
+    from nas_surgery.reports.plan import plan_text
+    from nas_surgery.runs.forecast import forecast
+
+    with _blaming(options):
+        plan = forecast(spec, overrides)
+    if as_json or not quiet:
+        show(plan_text(plan), plan, as_json)
 
 
 Options = dict[str, tuple[str, Any]]  # by key: the option as it was written, and the value

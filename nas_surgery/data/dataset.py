@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 from numpy.typing import ArrayLike
 
+from nas_surgery.data.tables.reading import read_csv, read_parquet
+from nas_surgery.data.tables.table import Table
 from nas_surgery.errors import DataError, DataFileError, ModelFileError
 from nas_surgery.formats.npz import array_names, read_arrays
 from nas_surgery.formats.structuring import unknown_key
@@ -55,16 +57,30 @@ class Dataset:
         return tuple(self.x.shape[1:])
 
 
-def load_dataset(source: str, sources: Mapping[str, Callable[[str], Dataset]]) -> Dataset:
-    """The dataset that `scheme:rest` names; DataError names the source and what is wrong, also where a
-    plugin's source raises, or gives what `as_dataset` does not take."""
+Sources = Mapping[str, Callable[[str], Any]]
+
+
+def load_dataset(source: str, sources: Sources) -> Dataset:
+    """The dataset that `scheme:rest` names; DataError as of `load_source`, also for a table."""
+    found = load_source(source, sources)
+    if isinstance(found, Table):
+        raise DataError(
+            f"data source {source!r}: a table, whose columns only a run that was begun with one knows"
+        )
+    return found
+
+
+def load_source(source: str, sources: Sources) -> Dataset | Table:
+    """What `scheme:rest` names; DataError names the source and what is wrong, also where a plugin's
+    source raises, or gives neither a table nor what `as_dataset` takes."""
     scheme, separator, rest = source.partition(":")
     if not separator or scheme not in sources:
         known = ", ".join(f"{name}:…" for name in sources)
         meant = f"; did you mean 'npz:{source}'?" if source.endswith(".npz") else ""
         raise DataError(f"data source {source!r}: unknown; sources are {known}{meant}")
     try:
-        return as_dataset(sources[scheme](rest))
+        found = sources[scheme](rest)
+        return found if isinstance(found, Table) else as_dataset(found)
     except DataError as error:
         raise type(error)(f"data source {source!r}: {error}") from None
     except (Exception, SystemExit) as error:
@@ -131,10 +147,12 @@ def read_openml(name: str) -> Dataset:
     return Dataset(bunch.data, bunch.target)
 
 
-SOURCES: dict[str, Callable[[str], Dataset]] = {
+SOURCES: dict[str, Callable[[str], Dataset | Table]] = {
     "sklearn": read_sklearn,
     "npz": read_npz,
     "openml": read_openml,
+    "csv": read_csv,
+    "parquet": read_parquet,
 }
 
 

@@ -117,7 +117,9 @@ def settings_line(spec: dict[str, Any]) -> str:
     """What a run trains with, given or chosen, from its resolved spec."""
     training, hidden = spec["training"], spec["network"].get("hidden")
     decay = training.get("weight_decay")
+    target = spec["data"].get("target")
     shown = [
+        *([f"target column {target!r}"] if target else []),
         f"scaling {spec['data']['scaling']}",
         *([f"start {'-'.join(map(str, hidden))}"] if hidden else []),
         f"{training['optimizer']} {training['learning_rate']:g}, {training['schedule']}",

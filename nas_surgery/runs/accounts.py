@@ -159,6 +159,7 @@ def data_account(made: Preparation) -> dict[str, Any]:
     splits = made.splits
     return {
         "source": made.spec.data.source,
+        **({} if made.encoding is None else {"target": made.encoding.target}),
         "train": len(splits.train),
         "validation": len(splits.validation),
         "test": None if splits.test is None else len(splits.test),

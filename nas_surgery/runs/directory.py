@@ -6,6 +6,8 @@ from os.path import lexists
 from pathlib import Path
 from typing import Self
 
+from nas_surgery.data.tables.encoding import Encoding
+from nas_surgery.data.tables.file import write_encoding
 from nas_surgery.errors import RunError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.formats.atomic import LINK, TEMPORARY, is_own, remove_temporaries, write_atomically
@@ -15,6 +17,7 @@ from nas_surgery.runs.lock import RunLock
 from nas_surgery.runs.spec import Spec
 from nas_surgery.search.journal import is_journal
 
+TABLE = "table.json"  # how the columns of a table were encoded
 LONGEST_STEM = 60  # characters, of up to four bytes of the 255 that a name may have
 
 
@@ -45,6 +48,7 @@ class RunDirectory:
         self.path = path
         self.spec = path / "spec.toml"
         self.start = path / "start.safetensors"
+        self.table = path / TABLE
         self.journal = path / "journal.jsonl"
         self.events = path / "events.jsonl"
         self.weights = path / "weights"
@@ -104,20 +108,24 @@ class RunDirectory:
         self._lock.release()
 
     @contextmanager
-    def begin(self, spec: Spec, network: Network) -> Iterator[Self]:
+    def begin(
+        self, spec: Spec, network: Network, encoding: Encoding | None = None
+    ) -> Iterator[Self]:
         """Enter it for a new run, with what a resume starts from; RunError if it is not free."""
         self.check_free()
         with self:
             self.check_free()  # what another process may have begun before this one had the lock
-            self.prepare(spec, network)
+            self.prepare(spec, network, encoding)
             yield self
 
-    def prepare(self, spec: Spec, network: Network) -> None:
-        """Write down what a resume starts from."""
+    def prepare(self, spec: Spec, network: Network, encoding: Encoding | None = None) -> None:
+        """Write down what a resume starts from, and what predictions from a raw table need."""
         with self._reasons("written"):
             self.weights.mkdir(exist_ok=True)
         write_atomically(self.spec, spec.to_toml().encode())
         save(network, self.start)
+        if encoding is not None:
+            write_encoding(encoding, self.table)
         failpoint("run.directory")
 
     @property
@@ -140,7 +148,8 @@ class RunDirectory:
 
     def _strangers(self) -> list[Path]:
         """What a run that was killed before it had a journal has not put here."""
-        ours = {self._lock.path, self.spec, self.start, self.journal, self.events, self.weights}
+        ours = {self._lock.path, self.spec, self.start, self.table, self.journal, self.events}
+        ours |= {self.weights}
         held = [file for file in self.path.iterdir() if file not in ours]
         held += self.weights.iterdir() if self.weights.is_dir() else ()
         return [file for file in held if not (file.name.startswith(TEMPORARY) and is_own(file))]
@@ -150,7 +159,7 @@ class RunDirectory:
         for path in (self.weights, self.pareto):
             if path.is_symlink() or (path.exists() and not path.is_dir()):
                 raise RunError(f"{path}: {LINK if path.is_symlink() else 'not a folder'}")
-        files = (self._lock.path, self.spec, self.start, self.journal, self.events)
+        files = (self._lock.path, self.spec, self.start, self.table, self.journal, self.events)
         for path in (*files, self.summary, self.winner, self.onnx):
             if path.is_symlink() or (path.exists() and not path.is_file()):
                 raise RunError(f"{path}: {LINK if path.is_symlink() else 'not a regular file'}")

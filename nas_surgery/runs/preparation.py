@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 
 from nas_surgery.analysis.scores import Score, wanted
-from nas_surgery.data.dataset import Dataset, as_dataset, load_dataset
-from nas_surgery.data.splits import Splits, scaling_layer, split
+from nas_surgery.data.splits import Splits, scaling_layer
+from nas_surgery.data.tables.encoding import Encoding
 from nas_surgery.data.units import in_training_units, output_layer
 from nas_surgery.errors import DataError, NasSurgeryError, PluginError, SpecError
 from nas_surgery.formats.models import load
@@ -19,6 +19,7 @@ from nas_surgery.operations import Operation
 from nas_surgery.plugins.registry import Registry, default_registry, load_registry
 from nas_surgery.plugins.trials import sound_operations, try_score
 from nas_surgery.runs.defaults import Facts, resolve, with_optimizer
+from nas_surgery.runs.parts import ARRAYS, parts
 from nas_surgery.runs.spec import SearchSpec, Spec
 from nas_surgery.search.processes import begin_imports
 from nas_surgery.strategies.jobs import Outcome
@@ -31,13 +32,12 @@ from nas_surgery.training.state import Samples
 from nas_surgery.validators import settled
 
 UNITS_SAMPLES = 1024  # that tell in which units a start network was trained
-ARRAYS = "arrays"  # the source of data that came from Python
 
 
 @attrs.frozen(eq=False)
 class Preparation:
     """A run that is ready to start. spec: with everything filled in that it left out. refused: a line
-    on each installed operation that does not work and takes no part."""
+    on each installed operation that does not work and takes no part. encoding: of the columns of a table."""
 
     spec: Spec
     registry: Registry
@@ -50,6 +50,7 @@ class Preparation:
     score: Score
     operations: dict[str, type[Operation]]
     refused: tuple[str, ...] = ()
+    encoding: Encoding | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -125,13 +126,18 @@ def _faults_of(strategy: str) -> Iterator[None]:
 
 
 def prepare(
-    spec: Spec, network: Network | None = None, data: Any = None, begun: bool = False
+    spec: Spec,
+    network: Network | None = None,
+    data: Any = None,
+    begun: bool = False,
+    encoding: Encoding | None = None,
 ) -> Preparation:
     """Load plugins, data, network and backend, and check that they fit.
 
     network: a start topology with its weights, in place of the spec's; it is used as it is, without
     added scaling. data: a Dataset or what `as_dataset` takes, in place of the spec's source. begun:
     whether the network is the start of a run that goes on, so that nothing is left to be done to it.
+    encoding: of that run, where its data are a table.
     """
     if spec.run.executor == "processes":
         begin_imports()  # workers import while the data load
@@ -150,16 +156,13 @@ def prepare(
     with_optimizer(spec.training, paper).make_optimizer()  # what is wrong is said before data load
     if data is not None:
         spec = attrs.evolve(spec, data=attrs.evolve(spec.data, source=ARRAYS))
-    dataset = _dataset(spec, registry, data)
-    try:
-        splits = split(dataset, spec.data.split_plan(), spec.training.loss)
-    except DataError as error:
-        raise DataError(f"data source {spec.data.source!r}: {error}") from None
+    splits, encoding = parts(spec, registry, data, encoding)
+    spec = _with_columns(spec, encoding)
     given = network is not None or spec.network.file is not None
     spec = resolve(spec, Facts.of(splits), paper, given)
     scaling = scaling_layer(splits.train.x, spec.data.scaling)
     splits = attrs.evolve(splits, normalize=scaling)
-    start = _start(spec, splits, dataset.sample_shape, network, begun)
+    start = _start(spec, splits, splits.train.x.shape[1:], network, begun)
     with _faults_of(spec.search.strategy):
         strategy.check(start, limits_of(spec.search), operations)
     backend.check(start)
@@ -178,7 +181,16 @@ def prepare(
         score,
         operations,
         refused,
+        encoding,
     )
+
+
+def _with_columns(spec: Spec, encoding: Encoding | None) -> Spec:
+    """The spec with the target of a table, which may be chosen, and with what becomes of missing values."""
+    if encoding is None:
+        return spec
+    chosen = attrs.evolve(spec.data, target=encoding.target, missing=encoding.missing)
+    return attrs.evolve(spec, data=chosen)
 
 
 def _operations(
@@ -212,22 +224,6 @@ def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:
             shared = [field.name for field in attrs.fields(SearchSpec) if field.name != "settings"]
             raise SpecError(unknown_key(key, shared + own, ["search"]))
     return structure(cls, search.settings, "search")
-
-
-def _dataset(spec: Spec, registry: Registry, data: Any) -> Dataset:
-    if data is not None:
-        return as_dataset(data)
-    if spec.data.source is None:
-        raise SpecError(
-            'data.source is needed, such as source = "npz:FILE" or "sklearn:digits"; from Python,'
-            " data=(x, y) takes its place"
-        )
-    if spec.data.source == ARRAYS:
-        raise DataError(
-            "the run was begun with arrays from Python; they are needed again:"
-            " nas_surgery.resume(directory, data=…)"
-        )
-    return load_dataset(spec.data.source, registry.all("datasets"))
 
 
 def _start(

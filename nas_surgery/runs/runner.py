@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nas_surgery.data.tables.file import read_encoding
 from nas_surgery.errors import RunError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.formats.models import load
@@ -59,7 +60,7 @@ def run(
         warnings = unused(made, given_keys(spec, given), network is not None)
         if folder is None:
             return _carry_out(made, None, audience, warnings)
-        with RunDirectory(folder).begin(made.spec, made.network) as directory:
+        with RunDirectory(folder).begin(made.spec, made.network, made.encoding) as directory:
             return _carry_out(made, directory, audience, warnings)
 
 
@@ -83,8 +84,9 @@ def resume(
     directory.check_resumable()
     with followed(told, verbose) as audience, directory:
         start = load(directory.start) if directory.start.is_file() else None
-        made = prepare(Spec.from_toml(directory.spec), start, data, begun=True)
-        directory.prepare(made.spec, made.network)
+        encoding = read_encoding(directory.table) if directory.table.is_file() else None
+        made = prepare(Spec.from_toml(directory.spec), start, data, begun=True, encoding=encoding)
+        directory.prepare(made.spec, made.network, made.encoding)
         return _carry_out(made, directory, audience, allow_changes=allow_changes)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import tomli_w
 
 from nas_surgery.data.splits import SCALINGS, SplitPlan
+from nas_surgery.data.tables.encoding import MISSING
 from nas_surgery.errors import ModelFileError, SpecError, SpecFileError
 from nas_surgery.formats.structuring import is_utf8, structure
 from nas_surgery.formats.toml import parse_toml, read_toml
@@ -58,6 +59,8 @@ class DataSpec:
     """`[data]`: where samples come from and how they are split and scaled.
 
     source: needed, unless a run is given arrays. scaling: None for one that is chosen from the data.
+    target, missing: of a table: the column of the labels, None for the last one, and whether missing
+    values are refused, None or "error", or filled in, "impute".
     """
 
     source: str | None = None
@@ -67,6 +70,8 @@ class DataSpec:
     shuffle: bool = True
     seed: int = attrs.field(default=0, validator=whole(0))
     scaling: str | None = attrs.field(default=None, validator=optional(one_of(*SCALINGS)))
+    target: str | None = None
+    missing: str | None = attrs.field(default=None, validator=optional(one_of(*MISSING)))
 
     def split_plan(self) -> SplitPlan:
         return SplitPlan(
@@ -259,7 +264,8 @@ class Spec:
     def with_paths(self, folder: Path) -> Self:
         """Paths made absolute, if they are found from the working directory or else from `folder`."""
         scheme, _, rest = (self.data.source or "").partition(":")
-        source = f"npz:{_found(rest, folder)}" if scheme == "npz" else self.data.source
+        in_file = scheme in ("npz", "csv", "parquet")
+        source = f"{scheme}:{_found(rest, folder)}" if in_file else self.data.source
         file = self.network.file and _found(self.network.file, folder)
         return attrs.evolve(
             self,

@@ -7,7 +7,8 @@ import attrs
 
 from nas_surgery.formats.regular_file import read_regular, size_limit
 from nas_surgery.formats.strict_json import strict_json
-from nas_surgery.runs.preparation import ARRAYS, Preparation
+from nas_surgery.runs.parts import ARRAYS
+from nas_surgery.runs.preparation import Preparation
 
 
 @attrs.frozen
@@ -48,6 +49,11 @@ RULES = (
         "the start network is used as it is given",
     ),
     _Rule(("network.file",), lambda _, network: network, "a network was given"),
+    _Rule(
+        ("data.target", "data.missing"),
+        lambda made, _: made.encoding is None,
+        "only a table, such as of csv:PATH, has columns",
+    ),
     _Rule(("data.source",), lambda made, _: made.spec.data.source == ARRAYS, "data were given"),
 )
 
