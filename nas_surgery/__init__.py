@@ -11,6 +11,8 @@ from nas_surgery.errors import NasSurgeryError, StopRun
 from nas_surgery.formats.models import load, save
 from nas_surgery.network import (
     Activation,
+    Add,
+    Concat,
     Dense,
     Dropout,
     Flatten,
@@ -36,7 +38,9 @@ logging.getLogger("nas_surgery").addHandler(logging.NullHandler())
 
 __all__ = [
     "Activation",
+    "Add",
     "Backend",
+    "Concat",
     "Context",
     "Dataset",
     "Dense",

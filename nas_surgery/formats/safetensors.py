@@ -22,19 +22,24 @@ from nas_surgery.network.errors import ModelFileError, NetworkError
 from nas_surgery.network.finite import check_finite
 from nas_surgery.network.layers import LAYERS, Layer
 from nas_surgery.network.network import Network, array_name
+from nas_surgery.network.wires import Wires
 
 FORMAT_VERSION = 1
+FORKED_VERSION = 2  # of networks with wires, which readers of version 1 would take for chains
 METADATA_KEY = "nas_surgery"  # one key only: safetensors writes several in random order
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 
 
 def structure(network: Network) -> dict[str, Any]:
-    """Everything but the arrays, as JSON values with a format version."""
+    """Everything but the arrays, as JSON values with a format version; wires only where there are some."""
     layers = [
         {"kind": layer.kind, "arrays": sorted(layer.arrays()), **layer.config()}
         for layer in network.layers
     ]
-    return {"format": FORMAT_VERSION, "input_shape": list(network.input_shape), "layers": layers}
+    held = {"input_shape": list(network.input_shape), "layers": layers}
+    if not network.wires:
+        return {"format": FORMAT_VERSION, **held}
+    return {"format": FORKED_VERSION, **held, "wires": network.wires.to_json()}
 
 
 def described(network: Network) -> str:
@@ -67,12 +72,14 @@ def named_arrays(network: Network) -> dict[str, Array]:
 def from_structure(description: Any, arrays: Mapping[str, Array]) -> Network:
     """The network that `structure` and `named_arrays` described; ModelFileError if they do not fit."""
     try:
-        if description["format"] != FORMAT_VERSION:
+        if description["format"] not in (FORMAT_VERSION, FORKED_VERSION):
             raise ModelFileError(
-                f"format version {description['format']!r} is not {FORMAT_VERSION}; it was written by another release"
+                f"format version {description['format']!r} is not {FORMAT_VERSION} or"
+                f" {FORKED_VERSION}; it was written by another release"
             )
         layers = [_layer(i, item, arrays) for i, item in enumerate(description["layers"])]
-        network = Network(description["input_shape"], tuple(layers))
+        wires = Wires.from_json(description.get("wires", {}))
+        network = Network(description["input_shape"], tuple(layers), wires)
         check_finite(network)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ModelFileError(f"the structure is damaged: {error!r}") from None

@@ -24,6 +24,8 @@ class Outputs(Enum):
     FRESH = "fresh"  # new ones, which its arrays write
     SAME = "same"  # those of its inputs
     TILE = "tile"  # those of its inputs, once for each position
+    CONCAT = "concat"  # those of all its inputs, one after the other
+    TIE = "tie"  # those of each of its inputs, which are thereby tied to each other
     FROZEN = "frozen"  # such as surgery must leave alone, before the layer and behind it
 
 

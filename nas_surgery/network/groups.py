@@ -1,7 +1,7 @@
 """Channel groups: the channels that some layers write, some read, and that pass through others between.
 
-Width surgery acts on a whole group at once. In a chain each hidden linear layer is one group; a
-residual sum would tie several writers and readers into one, which is why both are tuples.
+Width surgery acts on a whole group at once. In a chain each hidden linear layer is one group; a sum
+ties those of several writers, and a concatenation stands between its readers and several groups.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,15 @@ from nas_surgery.network.layers import Layer
 
 @attrs.frozen
 class Reader:
-    """A linear layer that reads the group `positions` times side by side (a Flatten tiles it)."""
+    """A linear layer that reads the group `positions` times (a Flatten tiles it).
+
+    starts: where along what it reads each of these begins; None where they stand side by side and are
+    all that it reads.
+    """
 
     address: int
     positions: int = 1
+    starts: tuple[int, ...] | None = None
 
 
 @attrs.frozen
@@ -31,11 +36,8 @@ class Group:
     passers: tuple[int, ...]
 
 
-def channel_groups(layers: Sequence[Layer], shapes: Sequence[Shape]) -> tuple[Group, ...]:
-    """The groups that surgery may change, in order; the input and the output are not among them.
-
-    shapes: of one sample before every layer, and behind the last.
-    """
+def chain_groups(layers: Sequence[Layer], shapes: Sequence[Shape]) -> tuple[Group, ...]:
+    """What `channel_groups` gives for layers that each read the one before: one walk, ten times as fast."""
     groups: list[Group] = []
     writer, size, positions = None, 0, 1
     for address, layer in enumerate(layers):

@@ -19,14 +19,16 @@ from nas_surgery.network.arguments import (
     expect_seed,
 )
 from nas_surgery.network.arrays import FLOATS, Array, Label, Shape
+from nas_surgery.network.atoms import channel_groups
 from nas_surgery.network.errors import NetworkError
-from nas_surgery.network.groups import Group, channel_groups
+from nas_surgery.network.groups import Group, chain_groups
 from nas_surgery.network.initializers import INITIALIZERS
 from nas_surgery.network.keyed import keyed_generator
 from nas_surgery.network.layers import Activation, Dense, Dropout, Flatten, Layer
 from nas_surgery.network.prediction import answers, batch_by_batch, checked_samples
 from nas_surgery.network.rules import check_outputs, check_parts, frozen_prefix, infer_shapes
 from nas_surgery.network.summary import summary_table
+from nas_surgery.network.wires import Wires, cut, moved, walk
 
 
 def _shape(value: Any) -> Shape:
@@ -53,19 +55,21 @@ def _labels(value: Iterable[Label] | None) -> tuple[Label, ...] | None:
 
 @attrs.frozen(eq=False)
 class Network:
-    """An immutable chain of layers.
+    """An immutable list of layers, each of which reads the one before it unless wires name its sources.
 
     input_shape: shape of one sample, without the batch axis. layers: see `nas_surgery.network.layers`.
+    wires: {address: sources}, addresses of layers that stand before, or -1 for the input; empty for chains.
     classes: the labels that its outputs tell apart, of one kind; None where outputs are values.
     Raises NetworkError if the layers do not fit each other, or the classes the outputs.
     """
 
     input_shape: Shape = attrs.field(converter=_shape)
     layers: tuple[Layer, ...] = attrs.field(converter=_layers)
+    wires: Wires = attrs.field(factory=Wires, converter=Wires)
     classes: tuple[Label, ...] | None = attrs.field(default=None, kw_only=True, converter=_labels)
 
     def __attrs_post_init__(self) -> None:
-        check_parts(self.input_shape, self.layers)
+        check_parts(self.input_shape, self.layers, self.wires)
         check_outputs(self.output_shape, self.classes)
 
     @classmethod
@@ -110,9 +114,18 @@ class Network:
         return cls(shape, layers).astype(dtype)
 
     @cached_property
+    def sources(self) -> tuple[tuple[int, ...], ...]:
+        """What each layer reads: addresses of layers, or -1 for the input."""
+        return self.wires.all(len(self.layers))
+
+    @cached_property
     def shapes(self) -> tuple[Shape, ...]:
-        """Shape of one sample before every layer, and behind the last one."""
-        return infer_shapes(self.input_shape, self.layers)
+        """Shape of one sample at the input, and behind every layer."""
+        return infer_shapes(self.input_shape, self.layers, self.sources)
+
+    def shapes_before(self, address: int) -> tuple[Shape, ...]:
+        """Shapes of one sample from each source of a layer."""
+        return tuple(self.shapes[source + 1] for source in self.sources[address])
 
     @property
     def output_shape(self) -> Shape:
@@ -132,9 +145,7 @@ class Network:
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of the linear layers for one sample, forwards."""
-        return sum(
-            layer.macs(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)
-        )
+        return sum(layer.macs(*self.shapes_before(i)) for i, layer in enumerate(self.layers))
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -144,17 +155,20 @@ class Network:
     @property
     def prefix(self) -> int:
         """Number of leading layers without trainable weights; their output never changes."""
-        return frozen_prefix(self.layers)
+        return frozen_prefix(self.layers, self.wires)
 
     def groups(self) -> tuple[Group, ...]:
         """The channel groups that surgery may change, from the input to the output."""
-        return channel_groups(self.layers, self.shapes)
+        if not self.wires:
+            return chain_groups(self.layers, self.shapes)
+        return channel_groups(self.layers, self.shapes, self.sources)
 
     def forward(self, x: ArrayLike, start: int = 0, stop: int | None = None) -> Array:
         """Logits (N, outputs) of a batch `x` of shape (N, *input_shape).
 
-        With `start` or `stop`, only those layers run: `x` is then what enters layer `start`. Raises
-        NetworkError if the shape of a sample is not the one expected there.
+        With `start` or `stop`, only those layers run: `x` is then what the layer before `start` gives,
+        and the result what the one before `stop` does. Raises NetworkError if the shape of a sample is
+        not the one expected there, or if layers behind `start` read others than those.
         """
         values = as_numbers("inputs", x)
         if values.ndim == 0 or values.shape[1:] != self.shapes[start]:
@@ -163,7 +177,11 @@ class Network:
                 f" got {values.shape}"
             )
         values = values.astype(self.dtype, copy=False)
-        for layer in self.layers[start:stop]:
+        layers = self.layers[start:stop]
+        if self.wires:
+            wires = cut(self.sources[start:stop], start)
+            return walk(wires, values, lambda address, *xs: layers[address].forward(*xs))
+        for layer in layers:
             values = layer.forward(values)
         return values
 
@@ -181,11 +199,13 @@ class Network:
         return batch_by_batch(self.forward, samples, self.shapes, self.dtype)
 
     def replace(self, changes: Mapping[int, Sequence[Layer]]) -> "Network":
-        """The network with each addressed layer replaced by a sequence of layers; the rest is shared."""
-        layers: list[Layer] = []
-        for address, layer in enumerate(self.layers):
-            layers.extend(changes.get(address, (layer,)))
-        return attrs.evolve(self, layers=layers)
+        """The network with each addressed layer replaced by a sequence of layers; the rest is shared.
+
+        The first of a sequence reads what the layer read, and whoever read the layer reads the last.
+        """
+        parts = [changes.get(address, (layer,)) for address, layer in enumerate(self.layers)]
+        wires = moved(self.sources, [len(part) for part in parts]) if self.wires else self.wires
+        return attrs.evolve(self, layers=[layer for part in parts for layer in part], wires=wires)
 
     def parameters(self) -> dict[str, Array]:
         """The trainable arrays by name, such as "layers.2.kernel"."""
@@ -217,18 +237,21 @@ class Network:
         """Whether both have the same structure and bit-identical arrays, whatever classes are called."""
         return (
             self.input_shape == other.input_shape
+            and self.wires == other.wires
             and len(self.layers) == len(other.layers)
             and all(_same(a, b) for a, b in zip(self.layers, other.layers, strict=True))
         )
 
     def summary(self) -> str:
         """A table of addresses, layers, shapes, parameters and multiply-accumulates."""
-        return summary_table(self.layers, self.shapes, self.dtype)
+        return summary_table(self.layers, self.wires, self.shapes, self.dtype)
 
     def __repr__(self) -> str:
         inputs = "×".join(map(str, self.input_shape))
         widths = "-".join(map(str, (inputs, *self.hidden, *self.output_shape)))
-        return f"<Network {widths}, {self.parameter_count:,} parameters, {self.dtype}>"
+        joins = sum(layer.several for layer in self.layers)
+        forked = f"{joins} join{'s' if joins > 1 else ''}, " if joins else ""
+        return f"<Network {widths}, {forked}{self.parameter_count:,} parameters, {self.dtype}>"
 
 
 def array_name(address: int, field: str) -> str:

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from nas_surgery.network.arrays import Array
 from nas_surgery.network.network import Network
+from nas_surgery.network.wires import walk
 
 
 def bounded_forward(network: Network, x: ArrayLike, unit: float) -> tuple[Array, Array]:
@@ -14,8 +15,9 @@ def bounded_forward(network: Network, x: ArrayLike, unit: float) -> tuple[Array,
     may be computed in float32 whatever the unit.
     """
     wide, values = network.astype(np.float64), np.asarray(x, network.dtype).astype(np.float64)
-    errors: Array = np.zeros_like(values)
-    for layer in wide.layers:
-        errors = layer.error_behind(values, errors, unit)
-        values = layer.forward(values)
-    return values, errors
+
+    def behind(address: int, *inputs: tuple[Array, Array]) -> tuple[Array, Array]:
+        layer, (xs, off) = wide.layers[address], zip(*inputs, strict=True)
+        return layer.forward(*xs), layer.errors_behind(xs, off, unit)
+
+    return walk(wide.sources, (values, np.zeros_like(values)), behind)

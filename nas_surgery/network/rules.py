@@ -1,28 +1,36 @@
 """The validity rules of a network, in one place; they run whenever a network is constructed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nas_surgery.network.arrays import Label, Shape, label_array
 from nas_surgery.network.channels import Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers import Layer
+from nas_surgery.network.wires import INPUT, Wires
+
+Sources = Sequence[tuple[int, ...]]
 
 
-def infer_shapes(input_shape: Shape, layers: tuple[Layer, ...]) -> tuple[Shape, ...]:
-    """Shapes of one sample before every layer and behind the last; NetworkError where one does not fit."""
+def infer_shapes(
+    input_shape: Shape, layers: tuple[Layer, ...], sources: Sources
+) -> tuple[Shape, ...]:
+    """Shapes of one sample at the input and behind every layer; NetworkError where one does not fit."""
     shapes = [input_shape]
     for address, layer in enumerate(layers):
         try:
-            shapes.append(layer.output_shape(shapes[-1]))
+            shapes.append(layer.output_shape(*(shapes[source + 1] for source in sources[address])))
         except NetworkError as error:
             raise NetworkError(f"layer {address}: {error}") from None
     return tuple(shapes)
 
 
-def check_parts(input_shape: Shape, layers: tuple[Layer, ...]) -> None:
+def check_parts(input_shape: Shape, layers: tuple[Layer, ...], wires: Wires) -> None:
     """Raise NetworkError unless the layers are such, of one dtype, and in an order that is valid."""
     _check_input_shape(input_shape)
     _check_layer_types(layers)
+    _check_wires(layers, wires)
     _check_one_dtype(layers)
     _check_leading(layers)
     if not any(layer.channels.outputs is Outputs.FRESH for layer in layers):
@@ -79,14 +87,54 @@ def _check_one_dtype(layers: tuple[Layer, ...]) -> None:
         raise NetworkError(f"one dtype per network: {places}")
 
 
-def frozen_prefix(layers: tuple[Layer, ...]) -> int:
-    """Number of leading layers that give the same however long one trains."""
+def _check_wires(layers: tuple[Layer, ...], wires: Wires) -> None:
+    """Sources stand before their readers, each layer has as many as it takes, and all but the last are read."""
+    for address in wires:
+        if not 0 <= address < len(layers):
+            raise NetworkError(
+                f"wires: there is no layer {address}; addresses are 0 to {len(layers) - 1}"
+            )
+    sources = wires.all(len(layers))
+    for address, (layer, held) in enumerate(zip(layers, sources, strict=True)):
+        _check_sources(address, layer, held)
+    read = {source for held in sources for source in held}
+    unread = next((i for i in range(len(layers) - 1) if i not in read), None)
+    if unread is not None:
+        raise NetworkError(
+            f"layer {unread}: no layer reads this {type(layers[unread]).__name__};"
+            " only the last is the output"
+        )
+
+
+def _check_sources(address: int, layer: Layer, sources: tuple[int, ...]) -> None:
+    name = f"layer {address}: {type(layer).__name__}"
+    if len(sources) < 2 if layer.several else len(sources) != 1:
+        wanted = "two sources or more, named in wires" if layer.several else "one source"
+        raise NetworkError(f"{name} takes {wanted}, got {_listed(sources)}")
+    wrong = next((source for source in sources if not INPUT <= source < address), None)
+    if wrong is not None:
+        raise NetworkError(
+            f"{name} cannot read layer {wrong}; sources stand before it:"
+            f" {INPUT} (the input) to {address - 1}"
+        )
+
+
+def _listed(sources: tuple[int, ...]) -> str:
+    return ", ".join(map(str, sources)) or "none"
+
+
+def frozen_prefix(layers: tuple[Layer, ...], wires: Wires) -> int:
+    """Number of leading layers that give the same however long one trains, and that nobody reads into."""
+    return min([_first_changing(layers), *(source + 1 for source in wires.far)])
+
+
+def _first_changing(layers: tuple[Layer, ...]) -> int:
     changing = (i for i, layer in enumerate(layers) if layer.trainable or layer.random)
     return next(changing, len(layers))
 
 
 def _check_leading(layers: tuple[Layer, ...]) -> None:
-    first = frozen_prefix(layers)
+    first = _first_changing(layers)
     for address, layer in enumerate(layers):
         if layer.leads and address > first:
             raise NetworkError(

@@ -5,25 +5,37 @@ from typing import Any
 
 from nas_surgery.network.arrays import Shape
 from nas_surgery.network.layers import Layer
+from nas_surgery.network.wires import INPUT, Wires
 
 HEADER = ("address", "layer", "output", "parameters", "MACs")
 
 
-def summary_table(layers: Sequence[Layer], shapes: Sequence[Shape], dtype: Any) -> str:
-    """One line per layer and a line of totals, in aligned columns.
+def summary_table(
+    layers: Sequence[Layer], wires: Wires, shapes: Sequence[Shape], dtype: Any
+) -> str:
+    """One line per layer and a line of totals, in aligned columns; sources where wires name them.
 
-    shapes: of one sample before every layer, and behind the last.
+    shapes: of one sample at the input, and behind every layer.
     """
     counts = [sum(array.size for array in layer.parameters().values()) for layer in layers]
-    macs = [layer.macs(before) for layer, before in zip(layers, shapes, strict=False)]
+    before = ([shapes[source + 1] for source in held] for held in wires.all(len(layers)))
+    macs = [layer.macs(*inputs) for layer, inputs in zip(layers, before, strict=True)]
     rows = [HEADER]
     for address, layer in enumerate(layers):
         place, behind = str(address), _shape(shapes[address + 1])
-        rows.append((place, layer.describe(), behind, f"{counts[address]:,}", f"{macs[address]:,}"))
+        name = layer.describe() + _sources(wires.get(address))
+        rows.append((place, name, behind, f"{counts[address]:,}", f"{macs[address]:,}"))
     total = f"{sum(counts):,}", f"{sum(macs):,}"
     rows.append(("", f"input {_shape(shapes[0])}, {dtype}", "total", *total))
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     return "\n".join(_align(row, widths) for row in rows)
+
+
+def _sources(sources: tuple[int, ...] | None) -> str:
+    """Such as " of 0, 3", if they are not the layer before."""
+    if sources is None:
+        return ""
+    return " of " + ", ".join("input" if s == INPUT else str(s) for s in sources)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -42,7 +42,7 @@ class AddLayer(Operation):
     units: int = attrs.field(default=0, validator=whole(0))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
-        group = self.group(network, self.layer)
+        group = self.chain_group(network, self.layer)
         function = self.activation or exact_activation(network, group)
         inserted = insert_identity(network, group, function)
         return self._widened(network, inserted, context) if self.units else inserted
@@ -70,10 +70,11 @@ class AddLayer(Operation):
                 f" {layer.units - layer.removable} of {layer.units} units carry information",
             )
             for layer in analysis.layers
+            if not network.wires
         ]
 
     def parameters_after(self, network: Network) -> int:
-        group = self.group(network, self.layer)
+        group = self.chain_group(network, self.layer)
         size, added = group.size, self.units
         outgoing = outgoing_parameters(network, group)
         return network.parameter_count + (size + 1) * (size + added) + added * outgoing

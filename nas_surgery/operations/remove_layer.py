@@ -34,7 +34,7 @@ class RemoveLayer(Operation):
     method: str = attrs.field(default=METHODS[0], validator=one_of(*METHODS))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
-        group = self.group(network, self.layer)
+        group = self.chain_group(network, self.layer)
         product = merge_into_reader(network, group)
         if self.method == "product" or product.promise.exact:
             return product
@@ -53,10 +53,11 @@ class RemoveLayer(Operation):
                 f" {layer.removable} of {layer.units} units are removable",
             )
             for layer in analysis.layers
+            if not network.wires
         ]
 
     def parameters_after(self, network: Network) -> int:
-        group = self.group(network, self.layer)
+        group = self.chain_group(network, self.layer)
         writer = network.layers[self.layer]
         added = 0
         for place in group.readers:

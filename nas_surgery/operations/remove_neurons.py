@@ -63,6 +63,10 @@ class RemoveNeurons(Operation):
         if self.method == "activation" and context.probe is not None:
             return _retained(network, group, keep, context.probe)
         method = _by_weights(network, group) if self.method == "activation" else self.method
+        if method == "svd" and len(group.writers) > 1:
+            raise OperationError(
+                f"{self.name}: {len(group.writers)} layers write these channels, and 'svd' is of one"
+            )
         surgery = (
             _projected(network, group, keep) if method == "svd" else _largest(network, group, keep)
         )
@@ -78,7 +82,7 @@ class RemoveNeurons(Operation):
                 f"{layer.removable} of {layer.units} units are removable",
             )
             for layer in analysis.layers
-            if layer.units > 1
+            if layer.units > 1 and len(layer.group.writers) == 1
         ]
 
     def parameters_after(self, network: Network) -> int:
@@ -106,8 +110,9 @@ def _may_give_a_bias(network: Network, group: Group) -> bool:
 
 
 def _by_weights(network: Network, group: Group) -> str:
-    """The method that needs no probe: a projection is only at home where no activation stands between."""
-    return "magnitude" if group_functions(network, group) else "svd"
+    """The method that needs no probe: a projection is only at home behind one writer and no activation."""
+    several = len(group.writers) > 1
+    return "magnitude" if several or group_functions(network, group) else "svd"
 
 
 def _retained(network: Network, group: Group, keep: int, probe: Array) -> Surgery:

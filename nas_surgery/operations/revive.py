@@ -43,7 +43,7 @@ class Revive(Operation):
     layer: int = attrs.field(validator=whole(0))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
-        group = self.group(network, self.layer)
+        group = self.chain_group(network, self.layer)
         surgery = self._revived(network, group, context)
         if context.probe is None:
             return surgery.noting(NO_PROBE)
@@ -59,7 +59,7 @@ class Revive(Operation):
         return attrs.evolve(surgery, promise=_promise(dead, silent), predicted=0.0)
 
     def parameters_after(self, network: Network) -> int:
-        self.group(network, self.layer)
+        self.chain_group(network, self.layer)
         return network.parameter_count
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nas_surgery.network import LAYERS, Array, Layer, Network, own
+from nas_surgery.network.wires import Wires
 
 
 def describe_topology(network: Network) -> dict[str, Any]:
@@ -17,10 +18,12 @@ def describe_topology(network: Network) -> dict[str, Any]:
         }
         for layer in network.layers
     ]
+    forked = {"wires": network.wires.to_json()} if network.wires else {}
     return {
         "input_shape": list(network.input_shape),
         "dtype": str(network.dtype),
         "layers": layers,
+        **forked,
     }
 
 
@@ -33,7 +36,8 @@ def skeleton(description: dict[str, Any]) -> Network:
         kind = LAYERS[item["kind"]]
         arrays = {k: _blank(kind, v, dtype) for k, v in fields.items() if isinstance(v, list)}
         layers.append(kind(**{**fields, **arrays}))
-    return Network(description["input_shape"], tuple(layers))
+    wires = Wires.from_json(description.get("wires", {}))
+    return Network(description["input_shape"], tuple(layers), wires)
 
 
 def _blank(kind: type[Layer], shape: list[int], dtype: "np.dtype[Any]") -> Array:

@@ -65,6 +65,8 @@ def fold_loses_digits(network: Network, probe: Array | None) -> bool:
 
 def first_linear(network: Network) -> int:
     """Address of the first linear layer; OperationError if something other than preprocessing precedes it."""
+    if network.wires:
+        raise OperationError("the inputs of a network with branches may be read in several places")
     outputs = [layer.channels.outputs for layer in network.layers]
     address = outputs.index(Outputs.FRESH)
     before = network.layers[:address]

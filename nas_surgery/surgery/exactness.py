@@ -52,7 +52,12 @@ def _is_identity(change: WidthMap) -> bool:
 
 
 def _is_identity_where_reachable(network: Network, group: Group, change: WidthMap) -> bool:
-    """Without an activation between, h = x W + b reaches only the row space of W, shifted by b."""
+    """Without an activation between, h = x W + b reaches only the row space of W, shifted by b.
+
+    Of what several writers add up to, each reader may see another part, and then no offset fits all.
+    """
+    if len(group.writers) > 1 and change.offset is not None and np.any(change.offset):
+        return False
     m = change.old_columns.shape[1]
     for address in group.writers:
         kernel = kernel_of(network.layers[address]).astype(np.float64)

@@ -17,7 +17,7 @@ from nas_surgery.network import (
     with_weights,
 )
 from nas_surgery.surgery.depth import bypass
-from nas_surgery.surgery.probe import rows_before, writer_inputs
+from nas_surgery.surgery.probe import rows_behind, writer_inputs
 from nas_surgery.surgery.promise import Promise, approximate, measured
 from nas_surgery.surgery.result import Surgery
 from nas_surgery.surgery.ridge import ridge
@@ -78,8 +78,8 @@ def _fitted_reader(
 ) -> tuple[Layer, float]:
     """The reader on the writer's inputs, and the relative error to be expected of its outputs."""
     writer, old = network.layers[group.writers[0]], network.layers[reader.address]
-    x = rows_before(network, group.writers[0], probe, reader.positions * fan_in(writer))
-    z = rows_before(network, reader.address + 1, probe, units(old))
+    x = rows_behind(network, group.writers[0] - 1, probe, reader.positions * fan_in(writer))
+    z = rows_behind(network, reader.address, probe, units(old))
     moved = bias_of(writer)
     biased = bias_of(old) is not None or (moved is not None and bool(moved.any()))
     fit = ridge(x, z, biased)

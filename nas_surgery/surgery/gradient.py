@@ -14,6 +14,8 @@ def output_gradient(
     probe: (N, *input_shape) raw inputs; labels: (N,) classes or (N, outputs) targets. Returns
     (N, *output shape of the layer). OperationError for layers whose derivative is not known here.
     """
+    if network.wires:
+        raise OperationError("gradients inside a network with branches are not known to surgery")
     behind = network.layers[address + 1 :]
     unknown = next((layer for layer in behind if not _known(layer)), None)
     if unknown is not None:
@@ -30,8 +32,8 @@ def output_gradient(
 
 
 def differentiable(network: Network, address: int) -> bool:
-    """Whether `output_gradient` knows the derivative of every layer behind `address`."""
-    return all(_known(layer) for layer in network.layers[address + 1 :])
+    """Whether `output_gradient` knows the derivative of every layer behind `address`; of chains alone."""
+    return not network.wires and all(_known(layer) for layer in network.layers[address + 1 :])
 
 
 def _loss_gradient(outputs: Array, labels: Array, loss: str) -> Array:

@@ -2,23 +2,37 @@
 
 import numpy as np
 
-from nas_surgery.network import Array, Group, Network, fan_in
+from nas_surgery.network import Array, Group, Network, Reader, fan_in
+from nas_surgery.surgery.axes import parts_of
 
 
-def rows_before(network: Network, address: int, probe: Array, width: int) -> Array:
-    """What enters layer `address`, as rows of `width` channels, (N · positions, width).
+def rows_behind(network: Network, address: int, probe: Array, width: int) -> Array:
+    """What layer `address` puts out, or the input at -1, as rows of `width` channels, (N · positions, width).
 
     Channels are last and a Flatten keeps them inner, so the same reshape serves before and behind it.
     """
-    values = network.forward(probe, stop=address)
+    values = network.forward(probe, stop=address + 1)
     return values.reshape(-1, width).astype(np.float64)
 
 
 def writer_inputs(network: Network, address: int, probe: Array) -> Array:
     """The inputs a of the linear layer at `address`, (rows, in)."""
-    return rows_before(network, address, probe, fan_in(network.layers[address]))
+    (source,) = network.sources[address]
+    return rows_behind(network, source, probe, fan_in(network.layers[address]))
 
 
 def group_activations(network: Network, group: Group, probe: Array) -> Array:
-    """The group's channels as its readers see them, (rows, size)."""
-    return rows_before(network, group.readers[0].address, probe, group.size)
+    """The group's channels as its readers see them, (rows, size).
+
+    Where several read it, in several states perhaps, the rows of each state stand below each other.
+    """
+    places = {network.sources[reader.address]: reader for reader in group.readers}
+    states = [_seen(network, source, reader, group, probe) for (source,), reader in places.items()]
+    return states[0] if len(states) == 1 else np.concatenate(states)
+
+
+def _seen(network: Network, source: int, reader: Reader, group: Group, probe: Array) -> Array:
+    if reader.starts is None:
+        return rows_behind(network, source, probe, group.size)
+    rows = rows_behind(network, source, probe, fan_in(network.layers[reader.address]))
+    return np.moveaxis(parts_of(rows.T, reader, group.size), 1, -1).reshape(-1, group.size)

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from nas_surgery.network import Network
+from nas_surgery.network import Network, Reader
 from nas_surgery.surgery.maps import Matrix
 from nas_surgery.surgery.promise import Promise
 from nas_surgery.validators import a, whole
@@ -16,15 +16,22 @@ from nas_surgery.validators import a, whole
 class Carry:
     """How the gradients of a changed layer follow from those of the layer at `origin` before.
 
-    A kernel's gradient G becomes rowsᵀ G columns, at each of `positions`; that of what holds one value
-    per channel, such as a bias, becomes g columns.
-    rows: (in, in') or None for no change; columns: (out, out') or None.
+    A kernel's gradient G becomes rowsᵀ G columns, wherever the layer reads the group; that of what holds
+    one value per channel, such as a bias, becomes g columns.
+    rows: (in, in') or None for no change; columns: (out, out') or None; positions, starts: where the
+    rows stand, as a Reader has it.
     """
 
     origin: int
     rows: Matrix | None = None
     columns: Matrix | None = None
     positions: int = 1
+    starts: tuple[int, ...] | None = None
+
+    @property
+    def reader(self) -> Reader:
+        """Where the layer reads what was changed."""
+        return Reader(self.origin, self.positions, self.starts)
 
 
 def _number(value: Any) -> float | None:

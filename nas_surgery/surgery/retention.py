@@ -5,6 +5,7 @@ import numpy as np
 from scipy import linalg
 
 from nas_surgery.network import Array, Group, Network, bias_of, kernel_of
+from nas_surgery.surgery.axes import parts_of
 from nas_surgery.surgery.maps import WidthMap, selection
 from nas_surgery.surgery.ridge import ridge
 
@@ -48,7 +49,8 @@ def outgoing_norms(network: Network, group: Group) -> Array:
     total = np.zeros(group.size)
     for reader in group.readers:
         kernel = kernel_of(network.layers[reader.address]).astype(np.float64)
-        total += np.sum(kernel.reshape(reader.positions, group.size, -1) ** 2, axis=(0, 2))
+        parts = parts_of(kernel, reader, group.size)
+        total += np.sum(parts.reshape(len(parts), group.size, -1) ** 2, axis=(0, 2))
     return np.sqrt(total)
 
 
@@ -72,7 +74,8 @@ def reader_error(network: Network, group: Group, activations: Array, change: Wid
     power = change_power = 0.0
     for reader in group.readers:
         kernel = kernel_of(network.layers[reader.address]).astype(np.float64)
-        for part in kernel.reshape(reader.positions, group.size, -1):
+        parts = parts_of(kernel, reader, group.size)
+        for part in parts.reshape(len(parts), group.size, -1):
             change_power += float(np.mean((lost @ part) ** 2))
             power += float(np.mean((activations @ part) ** 2))
     return float(np.sqrt(change_power / power)) if power else 0.0

@@ -13,7 +13,7 @@ from scipy import sparse
 from nas_surgery.network import Array, Channels, Network, own
 from nas_surgery.network.channels import axis_of
 from nas_surgery.network.network import array_name
-from nas_surgery.surgery.axes import times, times_front
+from nas_surgery.surgery.axes import parts_of, times, times_front, with_parts
 from nas_surgery.surgery.maps import Matrix
 from nas_surgery.surgery.result import Carry, Surgery, origins
 
@@ -71,8 +71,9 @@ def _mapped(carry: Carry, channels: Channels, field: str, moment: Array, squared
         moment = np.moveaxis(times(np.moveaxis(moment, written, -1), columns), -1, written)
     if carry.rows is not None and read is not None:
         rows, front = _coefficients(carry.rows, squared), np.moveaxis(moment, read, 0)
-        parts = times_front(rows.T, front, carry.positions)
-        moment = np.moveaxis(parts.reshape(-1, *front.shape[1:]), 0, read)
+        place, size = carry.reader, rows.shape[0]
+        parts = times_front(rows.T, parts_of(front, place, size))
+        moment = np.moveaxis(with_parts(front, place, size, parts), 0, read)
     return moment
 
 

@@ -8,8 +8,17 @@ say where their channels are, and kernels come as (in, ..., out), so the same li
 
 import numpy as np
 
-from nas_surgery.network import Array, Group, Layer, Network, bias_of, kernel_of, with_weights
-from nas_surgery.surgery.axes import times, times_front
+from nas_surgery.network import (
+    Array,
+    Group,
+    Layer,
+    Network,
+    Reader,
+    bias_of,
+    kernel_of,
+    with_weights,
+)
+from nas_surgery.surgery.axes import parts_of, times, times_front, with_parts
 from nas_surgery.surgery.exactness import promise_of
 from nas_surgery.surgery.maps import Fresh, Matrix, WidthMap
 from nas_surgery.surgery.result import Carry, Surgery
@@ -23,9 +32,12 @@ def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
         replaced[address] = (write(network.layers[address], change.encode, fresh),)
     for i, reader in enumerate(group.readers):
         added = change.outgoing[i] if change.outgoing else None
-        layer = network.layers[reader.address]
-        edited = read(layer, change.decode, change.offset, reader.positions, added)
-        replaced[reader.address] = (edited,)
+        (layer,) = replaced.get(reader.address, (network.layers[reader.address],))
+        if added is not None and reader.address in group.writers:
+            added = times(added, change.encode)  # its own outputs have changed already
+        replaced[reader.address] = (
+            read(layer, change.decode, change.offset, reader.positions, added, reader.starts),
+        )
     promise = promise_of(network, group, change)
     predicted = 0.0 if promise.exact else None
     return Surgery(network.replace(replaced), promise, predicted, _dual(group, change))
@@ -36,7 +48,9 @@ def _dual(group: Group, change: WidthMap) -> dict[int, Carry]:
     carried = {address: Carry(address, None, change.decode.T) for address in group.writers}
     for reader in group.readers:
         columns = carried[reader.address].columns if reader.address in carried else None
-        carried[reader.address] = Carry(reader.address, change.encode, columns, reader.positions)
+        carried[reader.address] = Carry(
+            reader.address, change.encode, columns, reader.positions, reader.starts
+        )
     return carried
 
 
@@ -60,15 +74,17 @@ def read(
     offset: Array | None,
     positions: int = 1,
     outgoing: Array | None = None,
+    starts: tuple[int, ...] | None = None,
 ) -> Layer:
-    """The reader with V' = D V + S, c' = c + o V, at each of its `positions`."""
-    m, n = decode.shape
+    """The reader with V' = D V + S, c' = c + o V, wherever it reads the group."""
+    place, (m, n) = Reader(0, positions, starts), decode.shape
     kernel, old = kernel_of(layer).astype(np.float64), bias_of(layer)
-    decoded = times_front(decode, kernel, positions)
+    parts = parts_of(kernel, place, n)
+    decoded = times_front(decode, parts)
     if outgoing is not None:
         decoded[:, m - outgoing.shape[1] :] += outgoing
     bias = None if old is None else old.astype(np.float64)
     if offset is not None and offset.any():
-        shift = offset @ kernel.reshape(positions, n, -1).sum(axis=0)
+        shift = offset @ parts.reshape(len(parts), n, -1).sum(axis=0)
         bias = shift if bias is None else bias + shift
-    return with_weights(layer, decoded.reshape(positions * m, *kernel.shape[1:]), bias)
+    return with_weights(layer, with_parts(kernel, place, n, decoded), bias)

@@ -1,17 +1,22 @@
-"""Hypothesis strategies: every valid dense network, in small."""
+"""Hypothesis strategies: every valid dense network, and such as fork and join, in small."""
 
 from hypothesis import strategies as st
 
 from nas_surgery.network import (
     ACTIVATIONS,
+    Activation,
+    Add,
     Array,
+    Concat,
     Dropout,
     Flatten,
+    Layer,
     Network,
     Normalize,
+    Shape,
     keyed_generator,
 )
-from nas_surgery.testing.builders import Item, Unbiased, build, exact_in_float32
+from nas_surgery.testing.builders import Item, Unbiased, build, exact_in_float32, random_dense
 
 activations = st.sampled_from(sorted(ACTIVATIONS))
 widths = st.integers(1, 6)
@@ -81,3 +86,53 @@ def inputs(network: Network, count: int = 40, seed: int = 0) -> Array:
     """Raw inputs that reach both sides of every activation, (count, *input_shape)."""
     shape = (count, *network.input_shape)
     return exact_in_float32(2 * keyed_generator(seed, "test inputs").normal(size=shape))
+
+
+class _Drawn:
+    """Layers with wires, and the shape and readers of each tensor, as they are drawn."""
+
+    def __init__(self, input_shape: Shape) -> None:
+        self.shapes = {-1: input_shape}
+        self.layers: list[Layer] = []
+        self.wires: dict[int, tuple[int, ...]] = {}
+        self.unread = {-1}
+
+    def add(self, layer: Layer, *sources: int) -> None:
+        address = len(self.layers)
+        self.layers.append(layer)
+        self.wires[address] = sources
+        self.shapes[address] = layer.output_shape(*(self.shapes[source] for source in sources))
+        self.unread = (self.unread - {*sources}) | {address}
+
+
+@st.composite
+def forked(
+    draw: st.DrawFn, activation: st.SearchStrategy[str] = activations, max_steps: int = 8
+) -> Network:
+    """A float64 network of linear layers, activations, sums and concatenations in any order."""
+    input_shape = draw(st.sampled_from([(3,), (2, 2), (3, 2, 3)]))
+    drawn, generator = _Drawn(input_shape), keyed_generator(draw(seeds), "forked")
+    for _ in range(draw(st.integers(2, max_steps))):
+        source = draw(st.sampled_from(sorted(drawn.shapes)))
+        shape = drawn.shapes[source]
+        alike = [place for place, other in drawn.shapes.items() if other == shape]
+        beside = [place for place, other in drawn.shapes.items() if other[:-1] == shape[:-1]]
+        kind = draw(st.sampled_from(["dense", "dense", "activation", "add", "add", "concat"]))
+        if kind == "dense":
+            units = draw(st.sampled_from([2, 3, shape[-1]]))
+            drawn.add(random_dense(generator, shape[-1], units, draw(st.booleans())), source)
+        elif kind == "activation":
+            drawn.add(Activation(draw(activation)), source)
+        else:
+            join, others = (Add(), alike) if kind == "add" else (Concat(), beside)
+            more = draw(st.lists(st.sampled_from(others), min_size=1, max_size=2))
+            drawn.add(join, source, *more)
+    drawn.unread.discard(-1)
+    if len(drawn.unread) > 1:
+        drawn.add(Concat(), *sorted(drawn.unread))
+    (last,) = drawn.unread
+    if len(input_shape) > 1:
+        drawn.add(Flatten(), last)
+    last = len(drawn.layers) - 1
+    drawn.add(random_dense(generator, drawn.shapes[last][-1], 2), last)
+    return Network(input_shape, drawn.layers, drawn.wires)

@@ -39,13 +39,25 @@ class Backend(ABC):
         return wanted
 
     def check(self, network: Network) -> None:
-        """Raise BackendError if the network holds a layer that this backend cannot train."""
+        """Raise BackendError if the network forks or holds a layer that this backend cannot train."""
+        self._check_wires(network)
         for address, layer in enumerate(network.layers):
             if layer.kind not in self.layer_kinds:
                 raise BackendError(
                     f"layer {address}: the {self.name} backend cannot train a {type(layer).__name__};"
                     f" it trains {', '.join(sorted(self.layer_kinds))}"
                 )
+
+    def _check_wires(self, network: Network) -> None:
+        joins = [address for address, layer in enumerate(network.layers) if layer.several]
+        if joins and not self.forks:
+            raise BackendError(
+                f"layer {joins[0]}: the {self.name} backend takes chains of layers, not branches that"
+                f" are joined ({type(network.layers[joins[0]]).__name__}); those compute in NumPy"
+                " (Network.predict) and as ONNX"
+            )
+
+    forks: ClassVar[bool] = False  # whether it trains networks with wires
 
     layer_kinds: ClassVar[frozenset[str]] = frozenset(
         {"dense", "activation", "flatten", "dropout", "normalize"}

@@ -12,9 +12,15 @@ import numpy as np
 from nas_surgery import Context, Network, Operation, Proposal, Surgery
 from nas_surgery.analysis.spectra import Analysis
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Array, Group
 from nas_surgery.operations.base import width_parameters
-from nas_surgery.surgery import Exactness, Promise, WidthMap, change_width, selection
+from nas_surgery.surgery import (
+    Exactness,
+    Promise,
+    WidthMap,
+    change_width,
+    group_activations,
+    selection,
+)
 from nas_surgery.validators import whole
 
 SAME_ON_PROBE = Promise(Exactness.MEASURED, "the units removed are constant on the probe batch")
@@ -33,7 +39,7 @@ class PruneSilentUnits(Operation):
         group = self.group(network, self.layer)
         if context.probe is None:
             raise OperationError(f"{self.name}: silence is seen on a probe batch; none was given")
-        outputs = _outputs(network, group, context.probe)
+        outputs = group_activations(network, group, context.probe)
         spread = np.ptp(outputs, axis=0)
         silent = spread == 0
         silent[np.argmax(spread)] = False
@@ -59,12 +65,6 @@ class PruneSilentUnits(Operation):
 
     def macs_after(self, network: Network) -> int:
         return network.macs
-
-
-def _outputs(network: Network, group: Group, probe: Array) -> Array:
-    """What the readers of the group see of each of its channels: (samples · positions, channels)."""
-    seen = network.forward(probe, stop=group.readers[0].address)
-    return seen.reshape(-1, group.size).astype(np.float64)
 
 
 def nas_surgery_operations() -> dict[str, type[Operation]]:

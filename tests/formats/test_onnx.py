@@ -15,7 +15,7 @@ from nas_surgery.formats.onnx.export import INPUT, OUTPUT, export_onnx
 from nas_surgery.formats.onnx.importing import read_metadata
 from nas_surgery.network import ACTIVATIONS, Activation, Dense, Dropout, Flatten, Network, Normalize
 from nas_surgery.testing.builders import Unbiased, build
-from nas_surgery.testing.networks import inputs, networks
+from nas_surgery.testing.networks import forked, inputs, networks
 from nas_surgery.testing.oracles import scaled_error
 
 DTYPES = (np.float32, np.float64)
@@ -46,10 +46,10 @@ def test_every_activation_means_the_same_under_onnxruntime(function, dtype):
         assert scaled_error(found, wanted) <= (TOLERANCE if narrowed else 1e-10)
 
 
-@given(networks(), st.sampled_from(DTYPES))
+@given(networks() | forked(), st.sampled_from(DTYPES))
 @settings(max_examples=60)
 def test_every_network_means_the_same_under_onnxruntime(network, dtype):
-    """Spatial inputs, Flatten anywhere, Normalize, Dropout, layers without bias or activation."""
+    """Spatial inputs, Flatten anywhere, Normalize, Dropout, layers without bias or activation, branches."""
     network = network.astype(dtype)
     content = export_onnx(network)
     x = inputs(network, count=9)
@@ -60,7 +60,7 @@ def test_every_network_means_the_same_under_onnxruntime(network, dtype):
     assert export_onnx(network) == content
 
 
-@given(network=networks(), narrow=st.booleans())
+@given(network=networks() | forked(), narrow=st.booleans())
 @settings(max_examples=40)
 def test_what_is_exported_can_be_loaded(tmp_path_factory, network, narrow):
     """Bit for bit, layers that ONNX does not need (Dropout) included."""

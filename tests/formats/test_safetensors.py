@@ -10,14 +10,15 @@ from safetensors.numpy import load, save
 import nas_surgery as ns
 from nas_surgery.formats.safetensors import (
     from_bytes,
+    from_structure,
     load_safetensors,
     named_arrays,
     structure,
     to_bytes,
 )
-from nas_surgery.network import Dense, ModelFileError, Network, NetworkError
+from nas_surgery.network import Add, Dense, ModelFileError, Network, NetworkError
 from nas_surgery.testing.builders import Unbiased, build
-from nas_surgery.testing.networks import networks
+from nas_surgery.testing.networks import forked, networks
 
 NETWORK = build(3, 4, "relu", Unbiased(2), dtype=np.float32)
 
@@ -34,7 +35,7 @@ def write(path, network=NETWORK, arrays=None, **changes):
     path.write_bytes(save(arrays or dict(named_arrays(network)), metadata))
 
 
-@given(network=networks(), narrow=st.booleans())
+@given(network=networks() | forked(), narrow=st.booleans())
 @settings(max_examples=40)
 def test_the_round_trip_is_exact(tmp_path_factory, network, narrow):
     """Structure and bits come back, and equal networks give equal bytes."""
@@ -45,6 +46,34 @@ def test_the_round_trip_is_exact(tmp_path_factory, network, narrow):
     assert again.equals(network)
     assert to_bytes(again) == to_bytes(network)
     assert from_bytes(to_bytes(network)).equals(network)
+
+
+def test_wires_are_written_where_there_are_some():
+    """Under a version that readers of chains refuse; files of chains are what they always were."""
+    network = Network(2, [Dense(np.eye(2)), Add()], {1: (-1, 0)})
+    description = structure(network)
+    assert description["format"] == 2
+    assert description["wires"] == {"1": [-1, 0]}
+    chain = structure(NETWORK)
+    assert chain["format"] == 1
+    assert set(chain) == {"format", "input_shape", "layers"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"wires": {"1": [-1, 7]}}, "not a valid network: layer 1: Add cannot read layer 7"),
+        ({"wires": {"one": [-1, 0]}}, "the structure is damaged"),
+        ({"wires": [[1, [-1, 0]]]}, "the structure is damaged"),
+        ({"wires": {"0": [-1], "1": [-1, 0]}}, "the structure is damaged: it does not describe"),
+        ({"format": 1}, "the structure is damaged: it does not describe"),
+    ],
+)
+def test_damaged_wires_are_refused(changes, message):
+    """Those that do not fit, and those that nobody writes."""
+    network = Network(2, [Dense(np.eye(2)), Add()], {1: (-1, 0)})
+    with pytest.raises(ModelFileError, match=message):
+        from_structure({**structure(network), **changes}, named_arrays(network))
 
 
 def test_arrays_are_plain_safetensors():
@@ -64,7 +93,7 @@ LAYERS = structure(NETWORK)["layers"]
 ARRAYS = named_arrays(NETWORK)
 
 DAMAGES = {
-    "format": ({"format": 2}, "format version 2 is not 1"),
+    "format": ({"format": 3}, "format version 3 is not 1 or 2"),
     "shape": ({"input_shape": [5]}, "not a valid network: layer 0"),
     "huge shape": ({"input_shape": [2**33, 2**33]}, "not a valid network: layer 0"),
     "bad shape": ({"input_shape": None}, "not a valid network: input_shape"),

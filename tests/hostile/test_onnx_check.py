@@ -13,7 +13,7 @@ from nas_surgery.errors import ModelFileError
 from nas_surgery.formats.onnx import check as onnx_check
 from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.onnx.reading import check_foreign
-from nas_surgery.network import ACTIVATIONS, Flatten, Normalize
+from nas_surgery.network import ACTIVATIONS, Activation, Concat, Flatten, Network, Normalize
 from nas_surgery.testing.builders import Unbiased, build
 
 GOOD = export_onnx(build(3, 4, "relu", 2))
@@ -23,6 +23,8 @@ def test_the_operators_allowed_are_those_that_are_exported():
     """Not one more, and none is missing."""
     first = [Normalize(np.ones(2), np.ones(2)), Unbiased(2), 2, Flatten()]
     networks = [build((3, 2), *first, 3, name, 2) for name in ACTIVATIONS]
+    layers = [Concat(), Activation("relu6"), *build(4, 2).layers]
+    networks.append(Network(2, layers, {0: (-1, -1)}))
     models = [onnx.ModelProto.FromString(export_onnx(network)) for network in networks]
     exported = {node.op_type for model in models for node in model.graph.node}
     assert exported == onnx_check.OPERATORS

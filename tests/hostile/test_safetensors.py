@@ -179,7 +179,7 @@ STRUCTURES = {
     ),
     "description with a lone surrogate": (described_as('{"format": "\\ud800"}'), "format version"),
     "description with escape codes": (described_as(format="\x1b[31m\nred"), "format version"),
-    "another format version": (described_as(format=2), "format version 2 is not 1"),
+    "another format version": (described_as(format=3), "format version 3 is not 1 or 2"),
     "format version true": (described_as(format=True), "structure is damaged"),
     "no format version": (described_as('{"layers": []}'), "structure is damaged"),
     "unknown key": (described_as(code="import os"), "does not describe the network"),

@@ -19,12 +19,25 @@ from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.onnx.importing import read_metadata
 from nas_surgery.formats.regular_file import LIMIT_VARIABLE
 from nas_surgery.formats.safetensors import named_arrays, to_bytes
-from nas_surgery.network import ACTIVATIONS, LAYERS, Dense, Dropout, Flatten, Network, Normalize
+from nas_surgery.network import (
+    ACTIVATIONS,
+    LAYERS,
+    Activation,
+    Add,
+    Concat,
+    Dense,
+    Dropout,
+    Flatten,
+    Network,
+    Normalize,
+)
 from nas_surgery.testing.builders import Unbiased, build
 from nas_surgery.testing.networks import networks
 
 FORMATS = ["safetensors", "onnx"]
 ROW = np.array([[0.5, 2.0]])
+RELU = Activation("relu")
+A, B, C, D = (build(n, m).layers[0] for n, m in [(3, 4), (4, 4), (4, 2), (14, 2)])
 NETWORKS = {
     **{f"dense and {name}": build(3, 4, name, 2) for name in ACTIVATIONS},
     "dense without bias": build(3, Unbiased(4), 2),
@@ -37,6 +50,12 @@ NETWORKS = {
     "one weight": Network(1, [Dense(np.full((1, 1), 3.0))]),
     "subnormal, huge and negative zero": Network(1, [Dense([[5e-324, 1.7e308, -0.0]])]),
 }
+NETWORKS.update(
+    {
+        "a sum of three": Network(3, [A, RELU, B, Add(), C], {2: (0,), 3: (0, 2, 1)}),
+        "side by side": Network(3, [A, Concat(), Activation("relu6"), D], {1: (-1, 0, -1, 0)}),
+    }
+)
 X, Y = np.arange(60.0).reshape(20, 3), np.arange(20) % 2
 
 

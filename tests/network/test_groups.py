@@ -3,8 +3,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from nas_surgery.network import Dense, Dropout, Flatten, Group, Layer, Network, Reader
-from nas_surgery.testing.builders import build
+from nas_surgery.network import (
+    Activation,
+    Add,
+    Concat,
+    Dense,
+    Dropout,
+    Flatten,
+    Group,
+    Layer,
+    Network,
+    Reader,
+)
+from nas_surgery.network.atoms import channel_groups
+from nas_surgery.testing.builders import build, random_dense
 from nas_surgery.testing.networks import networks
 
 
@@ -61,3 +73,60 @@ def test_groups_fit_their_layers(network: Network):
         assert network.layers[writer].units == group.size
         assert network.layers[reader.address].fan_in == group.size * reader.positions
         assert group.passers == tuple(range(writer + 1, reader.address))
+
+
+def dense(fan_in, units):
+    return random_dense(np.random.default_rng(0), fan_in, units)
+
+
+@given(networks())
+def test_atoms_give_chains_the_groups_that_one_walk_gives(network):
+    """Two ways to the same groups."""
+    assert channel_groups(network.layers, network.shapes, network.sources) == network.groups()
+
+
+def test_a_sum_ties_what_its_sources_write():
+    """In a residual stream one layer reads the group and writes it."""
+    layers = [dense(4, 3), dense(3, 3), Add(), Activation("relu"), dense(3, 2)]
+    network = Network(4, layers, {2: (0, 1)})
+    assert network.groups() == (Group(3, (0, 1), (Reader(1), Reader(4)), (2, 3)),)
+
+
+def test_readers_of_a_concatenation_see_each_group_where_it_begins():
+    """Also where a Flatten tiles both, and where one is there twice."""
+    layers = [dense(4, 3), dense(4, 2), Concat(), Flatten(), dense(16, 2)]
+    network = Network((2, 4), layers, {1: (-1,), 2: (0, 1, 0)})
+    assert network.groups() == (
+        Group(3, (0,), (Reader(4, 4, (0, 5, 8, 13)),), (2, 3)),
+        Group(2, (1,), (Reader(4, 2, (3, 11)),), (2, 3)),
+    )
+    twice = Network(4, [dense(4, 3), Concat(), dense(6, 2)], {1: (0, 0)})
+    assert twice.groups() == (Group(3, (0,), (Reader(2, 2),), (1,)),)
+
+
+@pytest.mark.parametrize(
+    ("layers", "wires"),
+    [
+        ([dense(4, 4), Add(), dense(4, 2)], {1: (-1, 0)}),  # tied to the input
+        ([dense(4, 3), dense(4, 3), Add()], {1: (-1,), 2: (0, 1)}),  # the output
+        (  # of what one layer writes, another writes a part
+            [dense(4, 3), dense(4, 2), Concat(), dense(4, 5), Add(), dense(5, 2)],
+            {1: (-1,), 2: (0, 1), 3: (-1,), 4: (2, 3)},
+        ),
+        (  # two channels of one layer, tied to one of another
+            [dense(4, 1), Concat(), dense(4, 2), Add(), dense(2, 2)],
+            {1: (0, 0), 2: (-1,), 3: (1, 2)},
+        ),
+        ([dense(4, 4), Mute(), Add(), dense(4, 2)], {2: (0, 1)}),
+    ],
+)
+def test_channels_that_are_tied_otherwise_are_left_alone(layers, wires):
+    """To the input, the output, a part of others or a layer that says nothing."""
+    assert Network(4, layers, wires).groups() == ()
+
+
+def test_ties_across_concatenations():
+    """a beside b, plus b beside a: one group that is read twice."""
+    layers = [dense(4, 2), dense(4, 2), Concat(), Concat(), Add(), dense(4, 2)]
+    network = Network(4, layers, {1: (-1,), 2: (0, 1), 3: (1, 0), 4: (2, 3)})
+    assert network.groups() == (Group(2, (0, 1), (Reader(5, 2),), (2, 3, 4)),)

@@ -11,8 +11,9 @@ from typing import Any
 
 OPERATORS = frozenset(
     {
-        *("Add", "Cast", "Clip", "Div", "Elu", "Flatten", "Gelu", "Gemm", "Identity", "LeakyRelu"),
-        *("MatMul", "Mul", "Relu", "Selu", "Sigmoid", "Softplus", "Sub", "Tanh"),
+        *("Add", "Cast", "Clip", "Concat", "Div", "Elu", "Flatten", "Gelu", "Gemm", "Identity"),
+        *("LeakyRelu", "MatMul", "Max", "Min", "Mul", "Relu", "Selu", "Sigmoid", "Softplus"),
+        *("Sub", "Tanh"),
     }
 )
 MIN_OPSET, MIN_IR = 20, 9

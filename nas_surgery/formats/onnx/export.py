@@ -13,7 +13,17 @@ import numpy as np
 from nas_surgery.errors import ModelFileError
 from nas_surgery.formats.safetensors import METADATA_KEY, described, named_arrays
 from nas_surgery.formats.strict_json import strict_json
-from nas_surgery.network import Activation, Array, Dense, Flatten, Layer, Network, Normalize
+from nas_surgery.network import (
+    Activation,
+    Add,
+    Array,
+    Concat,
+    Dense,
+    Flatten,
+    Layer,
+    Network,
+    Normalize,
+)
 from nas_surgery.network.activations import LEAKY_SLOPE
 from nas_surgery.network.network import array_name
 
@@ -48,7 +58,7 @@ def export_onnx(network: Network, metadata: Mapping[str, Any] | None = None) -> 
         raise ModelFileError(f"an ONNX file holds {LARGEST:,} bytes of weights at most")
     graph = _Graph(network)
     for address, layer in enumerate(network.layers):
-        graph.add(address, layer)
+        graph.add(address, layer, network.sources[address])
     graph.finish()
     kind = _element_type(network.dtype)
     model = helper.make_model(
@@ -83,24 +93,37 @@ def _properties(network: Network, metadata: Mapping[str, Any]) -> dict[str, str]
 
 
 class _Graph:
-    """Collects the nodes of a chain of layers."""
+    """Collects the nodes of the layers, in their order."""
 
     def __init__(self, network: Network) -> None:
         self.nodes: list[Any] = []
         self.arrays: dict[str, Array] = named_arrays(network)
         self.constants: list[str] = []
-        self._rank = len(network.input_shape) + 1
+        self._ranks = [len(shape) + 1 for shape in network.shapes]
+        self._rank = self._ranks[0]
+        self._forked = bool(network.wires)
         self._dtype = network.dtype
         self._at = INPUT
+        self._values = {-1: INPUT}
 
-    def add(self, address: int, layer: Layer) -> None:
-        """Append what the layer does at inference; a Dropout does nothing."""
-        if isinstance(layer, Dense):
+    def add(self, address: int, layer: Layer, sources: tuple[int, ...]) -> None:
+        """Append what the layer does at inference to what its sources give; a Dropout does nothing."""
+        self._at, *others = (self._values[source] for source in sources)
+        self._rank = self._ranks[sources[0] + 1]
+        self._add(address, layer, others)
+        self._values[address] = self._at
+
+    def _add(self, address: int, layer: Layer, others: list[str]) -> None:
+        if isinstance(layer, Add):
+            for place, other in enumerate(others):
+                self._node("Add", address, other, name=f"add{place or ''}")
+        elif isinstance(layer, Concat):
+            self._node("Concat", address, *others, axis=-1)
+        elif isinstance(layer, Dense):
             self._dense(address, layer)
         elif isinstance(layer, Activation):
             self._activation(address, layer.function)
         elif isinstance(layer, Flatten):
-            self._rank = 2
             self._node("Flatten", address, axis=1)
         elif isinstance(layer, Normalize):
             self._node("Sub", address, array_name(address, "mean"))
@@ -130,6 +153,9 @@ class _Graph:
             x = self._at
             self._node("Sigmoid", address)
             self._node("Mul", address, x)
+        elif function == "relu6" and self._forked and self._dtype == np.float64:
+            self._node("Max", address, self._constant("zero", 0))  # not fused with a Relu, as below
+            self._node("Min", address, self._constant("six", 6))
         elif function == "relu6":
             self._unfuse_relu()
             self._node("Clip", address, self._constant("zero", 0), self._constant("six", 6))

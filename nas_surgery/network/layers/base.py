@@ -1,6 +1,7 @@
 """What every layer can say about itself."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 import attrs
@@ -17,7 +18,7 @@ class Layer(ABC):
 
     kind: its name on disk and in tables. trainable: fields of arrays that training changes. channels:
     where its channels are; surgery leaves those alone of a layer that does not say. random: whether it
-    gives something else while training. leads: whether it must stand before all that training changes.
+    gives something else while training. several: whether it joins two sources or more. leads: whether it must stand before all that training changes.
     blank: what fills its arrays where only their shapes count.
     """
 
@@ -25,6 +26,7 @@ class Layer(ABC):
     trainable: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[Channels] = Channels(Outputs.FROZEN)
     random: ClassVar[bool] = False
+    several: ClassVar[bool] = False
     leads: ClassVar[bool] = False
     blank: ClassVar[float] = 0.0
 
@@ -51,6 +53,11 @@ class Layer(ABC):
         if self.passes is not Passes.ANY:
             raise NetworkError(f"how a {type(self).__name__} rounds is not known")
         return self.forward(errors)
+
+    def errors_behind(self, xs: Sequence[Array], errors: Sequence[Array], unit: float) -> Array:
+        """The same bound from what each of the sources gives."""
+        (x,), (off,) = xs, errors
+        return self.error_behind(x, off, unit)
 
     @property
     def passes(self) -> Passes:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
-from nas_surgery.network import Axis, Group, Layer, Network, own
+from nas_surgery.network import Axis, Group, Layer, Network, fan_in, own
 from nas_surgery.strategies.recommender import Limits
 from nas_surgery.surgery import exact_activation, insert_identity
 
@@ -41,7 +41,8 @@ def _with_size(network: Network, group: Group, count: int) -> Network:
         layers[address] = _sized(layer, layer.channels.made, count)
     for reader in group.readers:
         layer = layers.get(reader.address, network.layers[reader.address])
-        layers[reader.address] = _sized(layer, layer.channels.reads, reader.positions * count)
+        read = fan_in(layer) + reader.positions * (count - group.size)
+        layers[reader.address] = _sized(layer, layer.channels.reads, read)
     return network.replace({address: (layer,) for address, layer in layers.items()})
 
 

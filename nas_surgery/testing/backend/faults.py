@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nas_surgery.errors import BackendError
-from nas_surgery.network import Array, Layer, Shape
+from nas_surgery.network import Add, Array, Layer, Network, Shape
 from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.training.backend import Backend
@@ -66,6 +66,19 @@ class Faults(BackendSuite):
         assert all(kind in str(caught.value) for kind in backend.layer_kinds)
         with pytest.raises(BackendError, match=message):
             self.train(backend, network, labelled(network, 4), Recipe().plan(4, 0, 1))
+
+    def test_branches_are_trained_or_refused(self, backend: Backend) -> None:
+        """A backend that takes chains alone says so, by the first join, before anything is trained."""
+        layers = build(4, 4, "relu", 3).layers
+        network = Network(4, [layers[0], layers[1], Add(), layers[2]], {2: (0, 1)})
+        if backend.forks:
+            backend.check(network)
+            return
+        message = f"layer 2: the {backend.name} backend takes chains of layers.*(Add)"
+        with pytest.raises(BackendError, match=message):
+            self.train(backend, network, labelled(network, 4), Recipe().plan(4, 0, 1))
+        with pytest.raises(BackendError):
+            backend.to_native(network)
 
     def test_an_unknown_device_is_refused(self, backend: Backend) -> None:
         """The error names the device wanted and lists those present."""
