@@ -97,28 +97,36 @@ class _Drawn:
         self.wires: dict[int, tuple[int, ...]] = {}
         self.unread = {-1}
 
-    def add(self, layer: Layer, *sources: int) -> None:
+    def add(self, layer: Layer, *sources: int) -> int:
         address = len(self.layers)
         self.layers.append(layer)
         self.wires[address] = sources
         self.shapes[address] = layer.output_shape(*(self.shapes[source] for source in sources))
         self.unread = (self.unread - {*sources}) | {address}
+        return address
 
 
 @st.composite
 def forked(
-    draw: st.DrawFn, activation: st.SearchStrategy[str] = activations, max_steps: int = 8
+    draw: st.DrawFn, activation: st.SearchStrategy[str] = activations, max_steps: int = 6
 ) -> Network:
-    """A float64 network of linear layers, activations, sums and concatenations in any order."""
+    """A float64 network of linear layers, activations, residual blocks, sums and concatenations."""
     input_shape = draw(st.sampled_from([(3,), (2, 2), (3, 2, 3)]))
     drawn, generator = _Drawn(input_shape), keyed_generator(draw(seeds), "forked")
-    for _ in range(draw(st.integers(2, max_steps))):
+    drawn.add(random_dense(generator, input_shape[-1], 3), -1)
+    for _ in range(draw(st.integers(1, max_steps))):
         source = draw(st.sampled_from(sorted(drawn.shapes)))
         shape = drawn.shapes[source]
         alike = [place for place, other in drawn.shapes.items() if other == shape]
         beside = [place for place, other in drawn.shapes.items() if other[:-1] == shape[:-1]]
-        kind = draw(st.sampled_from(["dense", "dense", "activation", "add", "add", "concat"]))
-        if kind == "dense":
+        kind = draw(st.sampled_from(["dense", "block", "block", "activation", "add", "concat"]))
+        if kind == "block":
+            first = last = len(drawn.layers) - 1
+            width = drawn.shapes[first][-1]
+            for units in draw(st.sampled_from([(2, width), (width,)])):
+                last = drawn.add(random_dense(generator, drawn.shapes[last][-1], units), last)
+            drawn.add(Add(), first, last)
+        elif kind == "dense":
             units = draw(st.sampled_from([2, 3, shape[-1]]))
             drawn.add(random_dense(generator, shape[-1], units, draw(st.booleans())), source)
         elif kind == "activation":
@@ -132,7 +140,6 @@ def forked(
         drawn.add(Concat(), *sorted(drawn.unread))
     (last,) = drawn.unread
     if len(input_shape) > 1:
-        drawn.add(Flatten(), last)
-    last = len(drawn.layers) - 1
+        last = drawn.add(Flatten(), last)
     drawn.add(random_dense(generator, drawn.shapes[last][-1], 2), last)
     return Network(input_shape, drawn.layers, drawn.wires)
