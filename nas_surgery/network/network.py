@@ -47,6 +47,10 @@ def _layers(value: Iterable[Layer]) -> tuple[Layer, ...]:
     return as_items("layers", value, "a list of layers")
 
 
+def _wires(value: Any) -> Wires:
+    return value if isinstance(value, Wires) else Wires(value)
+
+
 def _labels(value: Iterable[Label] | None) -> tuple[Label, ...] | None:
     if value is None:
         return None
@@ -65,7 +69,7 @@ class Network:
 
     input_shape: Shape = attrs.field(converter=_shape)
     layers: tuple[Layer, ...] = attrs.field(converter=_layers)
-    wires: Wires = attrs.field(factory=Wires, converter=Wires)
+    wires: Wires = attrs.field(factory=Wires, converter=_wires)
     classes: tuple[Label, ...] | None = attrs.field(default=None, kw_only=True, converter=_labels)
 
     def __attrs_post_init__(self) -> None:

@@ -89,6 +89,8 @@ def _check_one_dtype(layers: tuple[Layer, ...]) -> None:
 
 def _check_wires(layers: tuple[Layer, ...], wires: Wires) -> None:
     """Sources stand before their readers, each layer has as many as it takes, and all but the last are read."""
+    if not wires and not any(layer.several for layer in layers):
+        return  # a chain
     for address in wires:
         if not 0 <= address < len(layers):
             raise NetworkError(

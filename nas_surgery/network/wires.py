@@ -50,7 +50,7 @@ class Wires(Mapping[int, tuple[int, ...]]):
 
     def all(self, count: int) -> tuple[tuple[int, ...], ...]:
         """The sources of each of `count` layers."""
-        return tuple(self._held.get(address, (address - 1,)) for address in range(count))
+        return tuple([self._held.get(address, (address - 1,)) for address in range(count)])
 
     @property
     def far(self) -> tuple[int, ...]:
