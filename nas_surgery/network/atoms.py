@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from nas_surgery.network.arrays import Array, Shape
 from nas_surgery.network.channels import Outputs
@@ -71,6 +70,8 @@ def _components(ties: list[tuple[Array, Array]], count: int) -> Array:
     """The number of the component of each atom."""
     if not ties:
         return np.arange(count)
+    from scipy.sparse.csgraph import connected_components  # not at the top: chains need none
+
     rows, columns = (np.concatenate(side) for side in zip(*ties, strict=True))
     edges = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(count, count))
     label: Array = connected_components(edges, directed=False)[1]

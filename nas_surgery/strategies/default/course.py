@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Sequence
 from math import inf, isfinite, log2, sqrt
-from statistics import stdev
 from typing import Any
 
 import attrs
@@ -208,5 +207,7 @@ def standard_error(old: Outcome, new: Outcome) -> float:
     """Of the difference of their losses, as far as the choice of validation samples goes; 0 if unknown."""
     if len(old.part_losses) < 2 or len(old.part_losses) != len(new.part_losses):
         return 0.0
+    from statistics import stdev  # not at the top: it would cost every import of the package
+
     differences = [a - b for a, b in zip(old.part_losses, new.part_losses, strict=True)]
     return stdev(differences) / sqrt(len(differences))
