@@ -91,6 +91,11 @@ class Registry:
         """The plugin that provides a thing."""
         return self._owners[kind, name]
 
+    def from_files(self, kind: str, files: Iterable[str]) -> list[str]:
+        """Names of the things that plugins which are single files provide. files: their paths."""
+        known = {Path(file).name for file in files}
+        return [name for name in self._things[kind] if self.owner(kind, name).name in known]
+
     def origin(self, kind: str, name: str) -> str:
         """Name and version of the plugin that provides a thing."""
         info = self.owner(kind, name)

@@ -160,8 +160,9 @@ def prepare(
     spec = _with_columns(spec, encoding)
     given = network is not None or spec.network.file is not None
     spec = resolve(spec, Facts.of(splits), paper, given)
-    scaling = scaling_layer(splits.train.x, spec.data.scaling)
-    splits = attrs.evolve(splits, normalize=scaling)
+    if splits.normalize is None:  # none was asked for, or none was named until now
+        scaling = scaling_layer(splits.train.x, spec.data.scaling)
+        splits = attrs.evolve(splits, normalize=scaling)
     start = _start(spec, splits, splits.train.x.shape[1:], network, begun)
     with _faults_of(spec.search.strategy):
         strategy.check(start, limits_of(spec.search), operations)
@@ -206,8 +207,7 @@ def _operations(
             asked = {name: registry.get("operations", name) for name in spec.search.operations}
         everything = {name: each for name, each in asked.items() if name in everything}
         return sound_operations(registry, everything, named=everything)
-    files = {Path(name).name for name in spec.plugins}
-    named = {name for name in everything if registry.owner("operations", name).name in files}
+    named = registry.from_files("operations", spec.plugins)
     if strategy.draws is not None:
         drawn = {*strategy.draws, *named}
         everything = {name: each for name, each in everything.items() if name in drawn}

@@ -75,13 +75,10 @@ def unused(made: Preparation, given: Collection[str], network: bool) -> list[str
 def _idle_operations(made: Preparation) -> list[str]:
     """A line for each operation that the spec names, itself or by its file, and that the strategy knows
     nothing to do with."""
-    uses, files = made.strategy.uses, {Path(name).name for name in made.spec.plugins}
+    uses, spec = made.strategy.uses, made.spec
     if uses is None:
         return []
-    owners = {
-        n: made.registry.owner("operations", n).name for n in made.registry.names("operations")
-    }
-    named = [*made.spec.search.operations, *(n for n, owner in owners.items() if owner in files)]
+    named = [*spec.search.operations, *made.registry.from_files("operations", spec.plugins)]
     return [
         f"operation {name} is named and not used: the strategy works with {', '.join(uses)}"
         for name in named

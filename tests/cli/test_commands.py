@@ -7,12 +7,12 @@ from itertools import takewhile
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import nas_surgery as ns
 from nas_surgery.cli import main
 from nas_surgery.formats.onnx.comparison import Agreement
 from nas_surgery.formats.onnx.importing import read_metadata
+from nas_surgery.testing.command import call
 
 SPEC = """
 [data]
@@ -37,14 +37,6 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "spec.toml").write_text(SPEC)
     return tmp_path
-
-
-def call(*arguments):
-    """A command's exit code, standard output and standard error."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,9 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import CliRunner
 
 import nas_surgery as ns
-from nas_surgery.cli import main
+from nas_surgery.testing.command import call
 
 DRAWS = np.random.default_rng(0)
 FRAME = pl.DataFrame(
@@ -30,14 +29,6 @@ def here(tmp_path, monkeypatch):
     FRAME.write_parquet("t.parquet")
     np.savez("t.npz", x_train=DRAWS.random((40, 3)), y_train=[0, 1] * 20)
     return tmp_path
-
-
-def call(*arguments):
-    """A command's exit code, standard output and standard error."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.mark.parametrize("data", ["t.csv", "csv:t.csv", "t.parquet", "t.npz", "sklearn:iris"])

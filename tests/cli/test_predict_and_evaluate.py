@@ -6,13 +6,12 @@ import json
 import attrs
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 import nas_surgery as ns
-from nas_surgery.cli import main
 from nas_surgery.network.prediction import probabilities
+from nas_surgery.testing.command import call
 
 X, Y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", 'with "quotes"', "with, comma"])
@@ -34,14 +33,6 @@ def here(tmp_path, monkeypatch):
     np.savez("pair.npz", x=X, y=NAMES[Y])
     np.savez("parts.npz", x_train=X[:9], y_train=Y[:9] // 3, x_test=X, y_test=Y)
     return tmp_path
-
-
-def call(*arguments):
-    """A command's exit code, standard output and standard error."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.mark.parametrize("data", ["x.npy", "only.npz", "pair.npz", "parts.npz"])

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import CliRunner
 
 import nas_surgery as ns
-from nas_surgery.cli import main
+from nas_surgery.testing.command import call
 
 SPEC = """
 [data]
@@ -23,14 +22,6 @@ hidden = [6]
 [search]
 max_epochs = 4
 """
-
-
-def call(*arguments):
-    """A command's exit code, standard output and standard error."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 def rows(count=60, seed=0):
