@@ -26,6 +26,8 @@ class Outputs(Enum):
     TILE = "tile"  # those of its inputs, once for each position
     CONCAT = "concat"  # those of all its inputs, one after the other
     TIE = "tie"  # those of each of its inputs, which are thereby tied to each other
+    SELECT = "select"  # those of its inputs that its `indices` name
+    ATTEND = "attend"  # those of its last input; the two before it are tied to each other
     FROZEN = "frozen"  # such as surgery must leave alone, before the layer and behind it
 
 
@@ -43,13 +45,15 @@ class Channels:
 
     reads: axes along which arrays weigh the channels of the inputs; writes: those along which they
     make the channels of the outputs; per_channel: those that hold a value for each channel of the
-    outputs, and weigh nothing. An array that may be None counts where it is there.
+    outputs, and weigh nothing; recurs: those along which arrays weigh the channels that the layer put
+    out itself, a step before. An array that may be None counts where it is there.
     """
 
     outputs: Outputs
     reads: tuple[Axis, ...] = ()
     writes: tuple[Axis, ...] = ()
     per_channel: tuple[Axis, ...] = ()
+    recurs: tuple[Axis, ...] = ()
 
     @cached_property
     def kernel(self) -> tuple[Axis, Axis] | None:

@@ -16,14 +16,17 @@ from nas_surgery.network.errors import NetworkError
 class Layer(ABC):
     """What every layer can say about itself. Nobody else asks for a layer's class.
 
-    kind: its name on disk and in tables. trainable: fields of arrays that training changes. channels:
-    where its channels are; surgery leaves those alone of a layer that does not say. random: whether it
-    gives something else while training. several: whether it joins two sources or more. leads: whether it must stand before all that training changes.
-    blank: what fills its arrays where only their shapes count.
+    kind: its name on disk and in tables. trainable: fields of arrays that training changes by gradients;
+    statistics: those that it measures. channels: where its channels are; surgery leaves those alone of a
+    layer that does not say. random: whether it gives something else while training. several: whether it
+    joins two sources or more. leads: whether it must stand before all that training changes. pads:
+    whether it puts zeros beside its inputs, so that no constant passes. blank: what fills its arrays
+    where only their shapes count.
     """
 
     kind: ClassVar[str]
     trainable: ClassVar[tuple[str, ...]] = ()
+    statistics: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[Channels] = Channels(Outputs.FROZEN)
     random: ClassVar[bool] = False
     several: ClassVar[bool] = False
@@ -58,6 +61,15 @@ class Layer(ABC):
         """The same bound from what each of the sources gives."""
         (x,), (off,) = xs, errors
         return self.error_behind(x, off, unit)
+
+    @property
+    def blocks(self) -> int:
+        """In how many blocks of equal size its channels stand, which surgery has to keep equal."""
+        return 1
+
+    @property
+    def pads(self) -> bool:
+        return False
 
     @property
     def passes(self) -> Passes:
