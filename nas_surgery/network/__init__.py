@@ -38,6 +38,7 @@ from nas_surgery.network.layers import (
 )
 from nas_surgery.network.network import Network
 from nas_surgery.network.weights import (
+    bias_field,
     bias_of,
     fan_in,
     kernel_of,
@@ -77,6 +78,7 @@ __all__ = [
     "as_mapping",
     "as_numbers",
     "as_path",
+    "bias_field",
     "bias_of",
     "check_finite",
     "expect",

@@ -2,68 +2,216 @@
 
 from collections.abc import Sequence
 
+import attrs
 import numpy as np
 from scipy.sparse import coo_array
 
 from nas_surgery.network.arrays import Array, Shape
 from nas_surgery.network.channels import Outputs
-from nas_surgery.network.groups import Group, Reader
+from nas_surgery.network.groups import Group, Reader, holds
 from nas_surgery.network.layers import Layer
 
 Sources = Sequence[tuple[int, ...]]
 
 
-def channel_groups(
-    layers: Sequence[Layer], shapes: Sequence[Shape], sources: Sources
-) -> tuple[Group, ...]:
-    """The groups that surgery may change, in order; the input and the output are not among them.
-
-    shapes: of one sample at the input, and behind every layer. sources: of each layer. Channels are
-    left alone that are tied to others of which some writer makes only a part, or in another order.
-    """
-    tensors, frozen = _labels(layers, shapes, sources)
-    written: dict[bytes, list[int]] = {}
-    for address, layer in enumerate(layers):
-        if layer.channels.outputs is Outputs.FRESH:
-            written.setdefault(tensors[address + 1].tobytes(), []).append(address)
-    makers = np.zeros(len(frozen), np.intp)
-    for writers in written.values():
-        np.add.at(makers, tensors[writers[0] + 1], 1)
-    made = [tuple(writers) for writers in written.values()]
-    free = [w for w in made if not (frozen | (makers > 1))[tensors[w[0] + 1]].any()]
-    groups = (_group(layers, sources, tensors, writers) for writers in free)
-    return tuple(group for group in groups if group.readers)
-
-
-def _labels(
-    layers: Sequence[Layer], shapes: Sequence[Shape], sources: Sources
-) -> tuple[list[Array], Array]:
+@attrs.frozen(eq=False)
+class Atoms:
     """What each channel of the input and behind every layer is: the same number where they are tied.
 
-    The second result says by number which surgery must leave alone.
+    tensors: numbers (channels,), of the input first. fixed: by number, whether surgery must leave it
+    alone. blocks: numbers (blocks, channels in each), of which each block has to keep as many.
     """
-    tensors = [np.arange(shapes[0][-1])]
-    count, ties = shapes[0][-1], []
-    frozen = [tensors[0]]
+
+    tensors: tuple[Array, ...]
+    fixed: Array
+    blocks: tuple[Array, ...]
+
+
+def channel_atoms(layers: Sequence[Layer], shapes: Sequence[Shape], sources: Sources) -> Atoms:
+    """One pass over the layers; shapes: of one sample at the input, and behind every layer."""
+    walk = _Walk(shapes[0][-1])
     for address, layer in enumerate(layers):
-        inputs = [tensors[source + 1] for source in sources[address]]
-        width, outputs = shapes[address + 1][-1], layer.channels.outputs
-        if outputs is Outputs.FRESH or outputs is Outputs.FROZEN:
-            made = np.arange(count, count + width)
-            count += width
-        elif outputs is Outputs.TILE:
-            made = np.tile(inputs[0], width // len(inputs[0]))
-        else:
-            made = np.concatenate(inputs) if outputs is Outputs.CONCAT else inputs[0]
+        walk.step(layer, [walk.tensors[s + 1] for s in sources[address]], shapes[address + 1][-1])
+    walk.fix(walk.tensors[-1])
+    label = _components(walk.ties, walk.count)
+    fixed = np.zeros(walk.count, bool)
+    fixed[label[np.concatenate(walk.fixed)]] = True
+    return Atoms(
+        tuple(label[tensor] for tensor in walk.tensors),
+        fixed,
+        tuple(label[block] for block in walk.blocks),
+    )
+
+
+class _Walk:
+    """Numbers given so far, and what is known of them."""
+
+    def __init__(self, channels: int) -> None:
+        self.tensors = [np.arange(channels)]
+        self.count = channels
+        self.ties: list[tuple[Array, Array]] = []
+        self.fixed = [self.tensors[0]]
+        self.blocks: list[Array] = []
+
+    def step(self, layer: Layer, inputs: list[Array], width: int) -> None:
+        """The channels behind a layer that has so many of them."""
+        outputs = layer.channels.outputs
+        made = self._made(layer, outputs, inputs, width)
         if outputs is Outputs.FROZEN:
-            frozen += [made, *inputs]
+            self.fix(made, *inputs)
         elif outputs is Outputs.TIE:
-            ties += [(inputs[0], other) for other in inputs[1:]]
-        tensors.append(made)
-    label = _components(ties, count)
-    left_alone = np.zeros(count, bool)
-    left_alone[label[np.concatenate([*frozen, tensors[-1]])]] = True
-    return [label[tensor] for tensor in tensors], left_alone
+            self.ties += [(inputs[0], other) for other in inputs[1:]]
+        elif outputs is Outputs.ATTEND:
+            self.ties.append((inputs[0], inputs[1]))
+        if layer.blocks > 1:
+            self._block(layer.blocks, *inputs, *((made,) if outputs is Outputs.FRESH else ()))
+        self.tensors.append(made)
+
+    def fix(self, *tensors: Array) -> None:
+        self.fixed += tensors
+
+    def _made(self, layer: Layer, outputs: Outputs, inputs: list[Array], width: int) -> Array:
+        if outputs is Outputs.FRESH or outputs is Outputs.FROZEN:
+            self.count += width
+            return np.arange(self.count - width, self.count)
+        if outputs is Outputs.TILE:
+            return np.tile(inputs[0], width // len(inputs[0]))
+        if outputs is Outputs.CONCAT:
+            return np.concatenate(inputs)
+        if outputs is Outputs.SELECT:
+            return inputs[0][list(layer.config()["indices"])]
+        return inputs[-1] if outputs is Outputs.ATTEND else inputs[0]
+
+    def _block(self, blocks: int, *tensors: Array) -> None:
+        self.blocks += [tensor.reshape(blocks, -1) for tensor in tensors]
+
+
+def channel_groups(layers: Sequence[Layer], sources: Sources, atoms: Atoms) -> tuple[Group, ...]:
+    """The groups that surgery may change, in order; the input and the output are not among them.
+
+    Channels are left alone that are tied to others of which some writer makes only a part, or in
+    another order, and those of blocks that it could not keep equal.
+    """
+    found = _Owners(layers, atoms)
+    places: list[list[Reader]] = [[] for _ in found.writers]
+    passers: list[list[int]] = [[] for _ in found.writers]
+    holders: list[list[Reader]] = [[] for _ in found.writers]
+    ends: list[list[int]] = [[] for _ in found.writers]
+    for address, layer in enumerate(layers):
+        channels = layer.channels
+        for order, source in enumerate(sources[address]):
+            for group, reader in found.inside(address, source + 1):
+                if channels.reads:
+                    places[group].append(reader)
+                    continue
+                if address not in passers[group]:
+                    passers[group].append(address)
+                    if channels.outputs is not Outputs.FRESH and holds(layer, channels):
+                        holders[group].append(reader)
+                if channels.outputs is Outputs.ATTEND and order < 2 and address not in ends[group]:
+                    ends[group].append(address)
+    groups = []
+    for i, writers in enumerate(found.writers):
+        cells = _cells(found, i, atoms.blocks)
+        if cells is _UNEVEN or not (places[i] or ends[i]):
+            continue
+        groups.append(
+            Group(
+                int(found.sizes[i]),
+                writers,
+                tuple(places[i]),
+                tuple(passers[i]),
+                tuple(holders[i]),
+                tuple(ends[i]),
+                cells,
+            )
+        )
+    return tuple(groups)
+
+
+class _Owners:
+    """To which group each number belongs that surgery may change, and as which of its channels."""
+
+    def __init__(self, layers: Sequence[Layer], atoms: Atoms) -> None:
+        self._tensors = atoms.tensors
+        written: dict[bytes, list[int]] = {}
+        for address, layer in enumerate(layers):
+            if layer.channels.outputs is Outputs.FRESH:
+                written.setdefault(atoms.tensors[address + 1].tobytes(), []).append(address)
+        makers = np.zeros(len(atoms.fixed), np.intp)
+        for writers in written.values():
+            np.add.at(makers, atoms.tensors[writers[0] + 1], 1)
+        left_alone = atoms.fixed | (makers > 1)
+        made = [tuple(writers) for writers in written.values()]
+        self.writers = [w for w in made if not left_alone[atoms.tensors[w[0] + 1]].any()]
+        self.owner = np.full(len(makers), -1)
+        self.rank = np.zeros(len(makers), np.intp)
+        for i, (first, *_) in enumerate(self.writers):
+            channels = atoms.tensors[first + 1]
+            self.owner[channels], self.rank[channels] = i, np.arange(len(channels))
+        self.sizes = np.bincount(self.owner[self.owner >= 0], minlength=len(self.writers))
+
+    def inside(self, address: int, tensor: int) -> list[tuple[int, Reader]]:
+        """The groups in what a layer reads from there, and where."""
+        channels = self._tensors[tensor]
+        owners = self.owner[channels]
+        return [
+            (int(i), self._place(address, owners, channels, int(i)))
+            for i in np.unique(owners)
+            if i >= 0
+        ]
+
+    def _place(self, address: int, owners: Array, channels: Array, group: int) -> Reader:
+        places, size = np.flatnonzero(owners == group), int(self.sizes[group])
+        ranks = self.rank[channels[places]]
+        starts = places[::size]
+        runs = np.arange(size) + starts[:, None]
+        if len(places) % size == 0 and np.array_equal(runs.ravel(), places):
+            if np.array_equal(ranks.reshape(-1, size), np.tile(np.arange(size), (len(starts), 1))):
+                whole = len(places) == len(owners)
+                return Reader(address, len(starts), None if whole else tuple(starts.tolist()))
+        index = _scattered(places, ranks, size)
+        return Reader(address, len(index), None, index)
+
+
+def _scattered(places: Array, ranks: Array, size: int) -> Array:
+    """(positions, size): the first place of each channel, the second, and so on; -1 where there is none."""
+    order = np.argsort(ranks, kind="stable")
+    counts = np.bincount(ranks, minlength=size)
+    firsts = np.cumsum(counts) - counts
+    turn = np.arange(len(ranks)) - firsts[ranks[order]]
+    index = np.full((int(counts.max()), size), -1)
+    index[turn, ranks[order]] = places[order]
+    return index
+
+
+_UNEVEN = (-1,)
+
+
+def _cells(found: _Owners, group: int, blocks: Sequence[Array]) -> tuple[int, ...] | None:
+    """The cell of each channel of a group, None where there is but one, or `_UNEVEN`.
+
+    Where each block of every layer keeps as many channels of each cell, all of its blocks stay equal.
+    """
+    columns = []
+    for block in blocks:
+        inside = found.owner[block] == group
+        if not inside.any():
+            continue
+        owners = np.full(int(found.sizes[group]), -1)
+        numbers, place = np.nonzero(inside)
+        ranks = found.rank[block[numbers, place]]
+        owners[ranks] = numbers
+        if len(set(inside.sum(axis=1).tolist())) != 1 or len(np.unique(ranks)) != len(ranks):
+            return _UNEVEN
+        columns.append(owners)
+    if not columns:
+        return None
+    _, cells = np.unique(np.stack(columns), axis=1, return_inverse=True)
+    cells = cells.ravel()
+    if len(set(np.bincount(cells).tolist())) != 1:
+        return _UNEVEN
+    return tuple(cells.tolist())
 
 
 def _components(ties: list[tuple[Array, Array]], count: int) -> Array:
@@ -76,30 +224,3 @@ def _components(ties: list[tuple[Array, Array]], count: int) -> Array:
     edges = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(count, count))
     label: Array = connected_components(edges, directed=False)[1]
     return label
-
-
-def _group(
-    layers: Sequence[Layer], sources: Sources, tensors: Sequence[Array], writers: tuple[int, ...]
-) -> Group:
-    """The group that these layers write, all of its channels in one order."""
-    channels = tensors[writers[0] + 1]
-    readers, passers = [], []
-    for address in range(writers[0], len(layers)):
-        for source in sources[address]:
-            starts = _starts(tensors[source + 1], channels)
-            if starts and layers[address].channels.reads:
-                readers.append(_reader(address, starts, len(channels), len(tensors[source + 1])))
-            elif starts and address not in passers:
-                passers.append(address)
-    return Group(len(channels), writers, tuple(readers), tuple(passers))
-
-
-def _starts(tensor: Array, channels: Array) -> tuple[int, ...]:
-    """Where in a tensor the channels of a group begin, which stand together in it."""
-    return tuple(np.flatnonzero(tensor == channels[0]).tolist())
-
-
-def _reader(address: int, starts: tuple[int, ...], size: int, width: int) -> Reader:
-    if len(starts) * size == width:
-        return Reader(address, len(starts))
-    return Reader(address, len(starts), starts)

@@ -19,9 +19,9 @@ from nas_surgery.network.arguments import (
     expect_seed,
 )
 from nas_surgery.network.arrays import FLOATS, Array, Label, Shape
-from nas_surgery.network.atoms import channel_groups
+from nas_surgery.network.atoms import Atoms, channel_atoms, channel_groups
 from nas_surgery.network.errors import NetworkError
-from nas_surgery.network.groups import Group, chain_groups
+from nas_surgery.network.groups import Group, chain_groups, in_one_line
 from nas_surgery.network.initializers import INITIALIZERS
 from nas_surgery.network.keyed import keyed_generator
 from nas_surgery.network.layers import Activation, Dense, Dropout, Flatten, Layer
@@ -163,9 +163,18 @@ class Network:
 
     def groups(self) -> tuple[Group, ...]:
         """The channel groups that surgery may change, from the input to the output."""
-        if not self.wires:
+        return self._groups
+
+    @cached_property
+    def _groups(self) -> tuple[Group, ...]:
+        if not self.wires and in_one_line(self.layers):
             return chain_groups(self.layers, self.shapes)
-        return channel_groups(self.layers, self.shapes, self.sources)
+        return channel_groups(self.layers, self.sources, self.atoms)
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """What is tied to what, channel by channel."""
+        return channel_atoms(self.layers, self.shapes, self.sources)
 
     def forward(self, x: ArrayLike, start: int = 0, stop: int | None = None) -> Array:
         """Logits (N, outputs) of a batch `x` of shape (N, *input_shape).

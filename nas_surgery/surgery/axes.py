@@ -21,7 +21,13 @@ def times_front(matrix: Matrix, parts: Array) -> Array:
 
 
 def parts_of(array: Array, reader: Reader, size: int) -> Array:
-    """What stands along the first axis for a group of that size: (positions, size, ...)."""
+    """What stands along the first axis for a group of that size: (positions, size, ...).
+
+    Zeros stand for channels that a reader does not have.
+    """
+    if reader.index is not None:
+        absent = (reader.index < 0).reshape(*reader.index.shape, *[1] * (array.ndim - 1))
+        return np.where(absent, 0, array[reader.index])
     if reader.starts is None:
         return array.reshape(reader.positions, size, *array.shape[1:])
     return np.stack([array[start : start + size] for start in reader.starts])

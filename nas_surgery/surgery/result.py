@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from nas_surgery.network import Network, Reader
+from nas_surgery.network import Array, Network, Reader
 from nas_surgery.surgery.maps import Matrix
 from nas_surgery.surgery.promise import Promise
 from nas_surgery.validators import a, whole
@@ -19,7 +19,8 @@ class Carry:
     A kernel's gradient G becomes rowsᵀ G columns, wherever the layer reads the group; that of what holds
     one value per channel, such as a bias, becomes g columns.
     rows: (in, in') or None for no change; columns: (out, out') or None; positions, starts: where the
-    rows stand, as a Reader has it.
+    rows stand, or what a layer holds per channel, as a Reader has it. recurs: (out, out'), for what it
+    weighs of its own outputs.
     """
 
     origin: int
@@ -27,6 +28,7 @@ class Carry:
     columns: Matrix | None = None
     positions: int = 1
     starts: tuple[int, ...] | None = None
+    recurs: Matrix | None = None
 
     @property
     def reader(self) -> Reader:
@@ -41,9 +43,26 @@ def _number(value: Any) -> float | None:
 
 
 def _carries(_: Any, attribute: Any, value: Any) -> None:
-    good = isinstance(value, Mapping) and all(isinstance(each, Carry) for each in value.values())
+    good = isinstance(value, Mapping) and all(
+        isinstance(each, Carry | Narrowed) for each in value.values()
+    )
     if not good:
         raise TypeError(f"{attribute.name} must hold Carries by address, got {value!r}")
+
+
+@attrs.frozen(eq=False)
+class Narrowed:
+    """Which channels stay of those that the layer at `origin` reads, from each of its sources, and of
+    those that it puts out: masks (channels,)."""
+
+    origin: int
+    inputs: tuple[Array, ...]
+    outputs: Array
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of them stay."""
+        return bool(self.outputs.all()) and all(bool(kept.all()) for kept in self.inputs)
 
 
 @attrs.frozen(eq=False)
@@ -60,7 +79,7 @@ class Surgery:
     network: Network = attrs.field(validator=a(Network))
     promise: Promise = attrs.field(validator=a(Promise))
     predicted: float | None = attrs.field(default=None, converter=_number)
-    carried: Mapping[int, Carry] = attrs.field(factory=dict, validator=_carries)
+    carried: Mapping[int, Carry | Narrowed] = attrs.field(factory=dict, validator=_carries)
     before: "Surgery | None" = None
     probe_passes: int = attrs.field(default=0, validator=whole(0))
 

@@ -3,33 +3,48 @@
     writer:  W' = W E + R,  b' = b E + r        reader:  V' = D V + S,  c' = c + o V
 
 Cloning, splitting, pruning, SVD projection and new units are each a choice of (E, R, D, S, o). Layers
-say where their channels are, and kernels come as (in, ..., out), so the same lines serve all.
+say where their channels are, and kernels come as (in, ..., out), so the same lines serve all. What a
+recurrent layer weighs of its own outputs is read and written: U' = D U E. A layer between that holds a
+value for each channel keeps those of the channels that stay, and neutral ones for new units.
 """
 
 import numpy as np
 
+from nas_surgery.errors import OperationError
 from nas_surgery.network import (
     Array,
     Group,
     Layer,
     Network,
+    Passes,
     Reader,
     bias_of,
     kernel_of,
     with_weights,
 )
 from nas_surgery.surgery.axes import parts_of, times, times_front, with_parts
-from nas_surgery.surgery.exactness import promise_of
+from nas_surgery.surgery.exactness import map_kind, promise_of
+from nas_surgery.surgery.holding import held_values, own_values, support
 from nas_surgery.surgery.maps import Fresh, Matrix, WidthMap
-from nas_surgery.surgery.result import Carry, Surgery
+from nas_surgery.surgery.result import Carry, Narrowed, Surgery
 
 
 def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
-    """Apply the map to all writers and readers of the group, in float64, cast once."""
+    """Apply the map to all writers and readers of the group, in float64, cast once.
+
+    OperationError where a layer can drop channels of the group, but not make or mix them so.
+    """
+    reason = unmixable(network, group, change)
+    if reason is not None:
+        raise OperationError(
+            f"the channels of layer {group.writers[0]} cannot be changed like this: {reason}"
+        )
     replaced: dict[int, tuple[Layer, ...]] = {}
     for i, address in enumerate(group.writers):
         fresh = change.fresh[i] if change.fresh else None
-        replaced[address] = (write(network.layers[address], change.encode, fresh),)
+        replaced[address] = (write(network.layers[address], change, fresh),)
+    for place in group.holders:
+        replaced[place.address] = (held_values(network.layers[place.address], place, change),)
     for i, reader in enumerate(group.readers):
         added = change.outgoing[i] if change.outgoing else None
         (layer,) = replaced.get(reader.address, (network.layers[reader.address],))
@@ -43,29 +58,59 @@ def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
     return Surgery(network.replace(replaced), promise, predicted, _dual(group, change))
 
 
-def _dual(group: Group, change: WidthMap) -> dict[int, Carry]:
+def unmixable(network: Network, group: Group, change: WidthMap | None = None) -> str | None:
+    """Why channels of the group can be dropped, but not made or mixed, in a few words; None if they can.
+
+    change: how they would be mixed; without it only what forbids every change counts.
+    """
+    if group.cells is not None:
+        return "a layer keeps them in equal blocks"
+    if group.scattered:
+        return "a layer behind has them in pieces"
+    if group.ends:
+        return "they are queries and keys"
+    if change is None or map_kind(change.old_columns) is not Passes.ANY:
+        return None
+    alone = [i for i in group.writers if network.layers[i].channels.recurs]
+    alone += [place.address for place in group.holders]
+    if not alone:
+        return None
+    return f"layer {alone[0]} ({network.layers[alone[0]].kind}) works on each of them by itself"
+
+
+def _dual(group: Group, change: WidthMap) -> dict[int, Carry | Narrowed]:
     """Dᵀ for the outputs of writers, Eᵀ for the inputs of readers; a layer may be both."""
-    carried = {address: Carry(address, None, change.decode.T) for address in group.writers}
-    for reader in group.readers:
-        columns = carried[reader.address].columns if reader.address in carried else None
-        carried[reader.address] = Carry(
-            reader.address, change.encode, columns, reader.positions, reader.starts
+    carried: dict[int, Carry | Narrowed] = {}
+    for place in group.holders:
+        carried[place.address] = Carry(
+            place.address, None, support(change.encode), place.positions, place.starts
+        )
+    readers = {reader.address: reader for reader in group.readers}
+    for address in {**dict.fromkeys(group.writers), **readers}:
+        reader = readers.get(address, Reader(address))
+        carried[address] = Carry(
+            address,
+            change.encode if address in readers else None,
+            change.decode.T if address in group.writers else None,
+            reader.positions,
+            reader.starts,
+            change.encode if address in group.writers else None,
         )
     return carried
 
 
-def write(layer: Layer, encode: Matrix, fresh: Fresh | None = None) -> Layer:
+def write(layer: Layer, change: WidthMap, fresh: Fresh | None = None) -> Layer:
     """The writer with W' = W E + R, b' = b E + r."""
-    kernel, old = times(kernel_of(layer).astype(np.float64), encode), bias_of(layer)
-    bias = None if old is None else old.astype(np.float64) @ encode
+    kernel, old = times(kernel_of(layer).astype(np.float64), change.encode), bias_of(layer)
+    bias = None if old is None else times(old.astype(np.float64), change.encode)
     if fresh is not None:
-        count = fresh.bias.size
+        count = fresh.bias.shape[-1]
         kernel[..., -count:] += fresh.kernel
         if bias is None and fresh.bias.any():
-            bias = np.zeros(kernel.shape[-1])
+            bias = np.zeros((*fresh.bias.shape[:-1], kernel.shape[-1]))
         if bias is not None:
-            bias[-count:] += fresh.bias
-    return with_weights(layer, kernel, bias)
+            bias[..., -count:] += fresh.bias
+    return with_weights(layer, kernel, bias, own_values(layer, change))
 
 
 def read(
@@ -85,6 +130,7 @@ def read(
         decoded[:, m - outgoing.shape[1] :] += outgoing
     bias = None if old is None else old.astype(np.float64)
     if offset is not None and offset.any():
-        shift = offset @ parts.reshape(len(parts), n, -1).sum(axis=0)
+        seen = (0, *range(2, 2 + len(layer.window)))  # positions, and those of the window
+        shift = np.tensordot(offset, parts.sum(axis=seen), axes=1)
         bias = shift if bias is None else bias + shift
     return with_weights(layer, with_parts(kernel, place, n, decoded), bias)

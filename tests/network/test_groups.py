@@ -82,7 +82,7 @@ def dense(fan_in, units):
 @given(networks())
 def test_atoms_give_chains_the_groups_that_one_walk_gives(network):
     """Two ways to the same groups."""
-    assert channel_groups(network.layers, network.shapes, network.sources) == network.groups()
+    assert channel_groups(network.layers, network.sources, network.atoms) == network.groups()
 
 
 def test_a_sum_ties_what_its_sources_write():

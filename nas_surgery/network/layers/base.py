@@ -1,8 +1,8 @@
 """What every layer can say about itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self, cast
 
 import attrs
 import numpy as np
@@ -21,7 +21,8 @@ class Layer(ABC):
     layer that does not say. random: whether it gives something else while training. several: whether it
     joins two sources or more. leads: whether it must stand before all that training changes. pads:
     whether it puts zeros beside its inputs, so that no constant passes. blank: what fills its arrays
-    where only their shapes count.
+    where only their shapes count. neutral: what arrays hold for a channel that it leaves alone, where
+    that is not zero. weighs_rows: of a linear layer, whether `rows` @ kernel is all that it does to them.
     """
 
     kind: ClassVar[str]
@@ -32,6 +33,8 @@ class Layer(ABC):
     several: ClassVar[bool] = False
     leads: ClassVar[bool] = False
     blank: ClassVar[float] = 0.0
+    neutral: ClassVar[Mapping[str, float]] = {}
+    weighs_rows: ClassVar[bool] = True
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -72,6 +75,18 @@ class Layer(ABC):
         return False
 
     @property
+    def window(self) -> Shape:
+        """Positions that go into one output of a linear layer: axes of `kernel_of` behind the first."""
+        return ()
+
+    def rows(self, x: Array) -> Array:
+        """What the kernel of a linear layer weighs in inputs `x` (N, ...), (rows, in · window).
+
+        The order is that of `kernel_of`. Only of layers that say `weighs_rows`.
+        """
+        return x.reshape(-1, x.shape[-1])
+
+    @property
     def passes(self) -> Passes:
         """What the layer lets through between a writer and a reader."""
         return Passes.NOTHING
@@ -84,6 +99,13 @@ class Layer(ABC):
     def macs(self, input_shape: Shape) -> int:
         """Multiply-accumulates for one sample."""
         return 0
+
+    def resized(self, arrays: Mapping[str, Array], before: Shape, after: Shape) -> Self:
+        """The layer with other arrays, for sources that had `before` and have `after` channels.
+
+        Overridden where settings depend on the number of channels.
+        """
+        return attrs.evolve(self, **arrays)  # type: ignore[misc]
 
     def usual_inputs(self, x: Array) -> Array:
         """Inputs such as it expects, made of values (N, ...) about 0."""
