@@ -6,7 +6,9 @@ Channels are last. A linear layer is linear only; its activation is a layer of i
 from nas_surgery.network.layers.activation import Activation
 from nas_surgery.network.layers.add import Add
 from nas_surgery.network.layers.base import Layer
+from nas_surgery.network.layers.batch_norm import BatchNorm
 from nas_surgery.network.layers.concat import Concat
+from nas_surgery.network.layers.conv import Conv
 from nas_surgery.network.layers.dense import Dense, linear_layer
 from nas_surgery.network.layers.dropout import Dropout
 from nas_surgery.network.layers.flatten import Flatten
@@ -14,14 +16,23 @@ from nas_surgery.network.layers.join import Join
 from nas_surgery.network.layers.normalize import Normalize
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.kind: layer for layer in (Dense, Activation, Flatten, Dropout, Normalize, Add, Concat)
+    layer.kind: layer
+    for layer in (
+        *(Dense, Conv),
+        *(Activation,),
+        *(BatchNorm, Normalize),
+        *(Flatten, Dropout),
+        *(Add, Concat),
+    )
 }
 
 __all__ = [
     "LAYERS",
     "Activation",
     "Add",
+    "BatchNorm",
     "Concat",
+    "Conv",
     "Dense",
     "Dropout",
     "Flatten",
