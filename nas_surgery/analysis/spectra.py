@@ -64,9 +64,13 @@ def analyse(
 
 
 def singular_values(layer: Layer) -> Array:
-    """Singular values of the kernel in float64, largest first; computed once per layer object."""
+    """Singular values of the kernel as (positions · in, out) in float64, largest first.
+
+    They are computed once per layer object.
+    """
     if layer not in _spectra:
-        _spectra[layer] = own(linalg.svdvals(kernel_of(layer).astype(np.float64)))
+        kernel = kernel_of(layer).astype(np.float64)
+        _spectra[layer] = own(linalg.svdvals(kernel.reshape(-1, kernel.shape[-1])))
     return _spectra[layer]
 
 

@@ -166,10 +166,10 @@ class _Owners:
         ranks = self.rank[channels[places]]
         starts = places[::size]
         runs = np.arange(size) + starts[:, None]
-        if len(places) % size == 0 and np.array_equal(runs.ravel(), places):
-            if np.array_equal(ranks.reshape(-1, size), np.tile(np.arange(size), (len(starts), 1))):
-                whole = len(places) == len(owners)
-                return Reader(address, len(starts), None if whole else tuple(starts.tolist()))
+        together = np.array_equal(runs.ravel(), places)
+        if together and np.array_equal(ranks, np.tile(np.arange(size), len(starts))):
+            whole = len(places) == len(owners)
+            return Reader(address, len(starts), None if whole else tuple(starts.tolist()))
         index = _scattered(places, ranks, size)
         return Reader(address, len(index), None, index)
 

@@ -9,7 +9,7 @@ from nas_surgery.network import Array, Layer, bias_of, kernel_of
 
 @attrs.frozen(eq=False)
 class Components:
-    """W = U diag(S) Vᵀ (eq. 10). left U: (in, k); values S: (k,) descending; right V: (out, k)."""
+    """W = U diag(S) Vᵀ (eq. 10), W (positions · in, out). left U: (positions · in, k); values S: (k,) descending; right V: (out, k)."""
 
     left: Array
     values: Array
@@ -36,11 +36,14 @@ def singular_components(layer: Layer, count: int | None = None) -> Components:
     rank bound min(in, out) complete V to an orthonormal basis with zero singular values.
     """
     kernel = kernel_of(layer).astype(np.float64)
+    kernel = kernel.reshape(-1, kernel.shape[-1])
     wanted = min(kernel.shape) if count is None else count
     complete = wanted > min(kernel.shape)
     left, values, right_t = linalg.svd(kernel, full_matrices=complete)
     values = np.pad(values, (0, max(0, wanted - len(values))))
-    signs = _signs(bias_of(layer), kernel, right_t[:wanted].T)
+    held = bias_of(layer)
+    bias = None if held is None else held.reshape(-1, held.shape[-1]).sum(axis=0)
+    signs = _signs(bias, kernel, right_t[:wanted].T)
     return Components(
         left[:, :wanted] * signs[: left.shape[1]], values[:wanted], right_t[:wanted].T * signs
     )

@@ -87,13 +87,14 @@ def _fresh_units_cancel(group: Group, change: WidthMap) -> bool:
 def _outgoing_rows(change: WidthMap) -> Array:
     """One row per new unit, with everything that the readers multiply it by."""
     decoded = np.asarray(_dense(change.decode[change.old_columns.shape[1] :]))
-    added = [np.concatenate(list(weights), axis=1) for weights in change.outgoing]
+    added = [weights.swapaxes(0, 1).reshape(weights.shape[1], -1) for weights in change.outgoing]
     return np.concatenate([decoded, *added], axis=1)
 
 
 def _unit_table(fresh: tuple[Fresh, ...]) -> Array:
     """One column per new unit, with everything that defines it."""
-    return np.concatenate([np.vstack([units.kernel, units.bias]) for units in fresh])
+    parts = (array for units in fresh for array in (units.kernel, units.bias))
+    return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
 
 
 def _near(a: Matrix, b: Matrix) -> bool:

@@ -1,8 +1,19 @@
 """New units for a group: none of them changes what the network computes."""
 
+from math import prod
+
 import numpy as np
 
-from nas_surgery.network import INITIALIZERS, Array, Group, Network, bias_of, fan_in, units
+from nas_surgery.network import (
+    INITIALIZERS,
+    Array,
+    Group,
+    Network,
+    Shape,
+    bias_of,
+    fan_in,
+    kernel_of,
+)
 from nas_surgery.surgery.maps import Fresh, WidthMap, padded_identity
 from nas_surgery.surgery.probe import writer_inputs
 
@@ -52,10 +63,15 @@ def _centred(
     network: Network, address: int, count: int, generator: np.random.Generator, probe: Array | None
 ) -> Fresh:
     writer = network.layers[address]
-    kernel = INITIALIZERS["he_normal"](generator, fan_in(writer), count)
-    if probe is None or bias_of(writer) is None:
-        return Fresh(kernel, np.zeros(count))
-    return Fresh(kernel, -writer_inputs(network, address, probe).mean(axis=0) @ kernel)
+    shape = (*kernel_of(writer).shape[:-1], count)
+    fan = fan_in(writer) * prod(writer.window)
+    kernel = INITIALIZERS["he_normal"](generator, fan, prod(shape) // fan).reshape(shape)
+    held = bias_of(writer)
+    bias = np.zeros((*(() if held is None else held.shape[:-1]), count))
+    if probe is None or held is None:
+        return Fresh(kernel, bias)
+    centre = -writer_inputs(network, address, probe).mean(axis=0) @ kernel.reshape(fan, -1)
+    return Fresh(kernel, centre.reshape(bias.shape))
 
 
 def doubled(single: Fresh, count: int) -> Fresh:
@@ -70,17 +86,19 @@ def doubled(single: Fresh, count: int) -> Fresh:
 def pair_outgoing(
     network: Network, group: Group, count: int, generator: np.random.Generator, scale: float
 ) -> tuple[Array, ...]:
-    """Outgoing weights of `doubled` units for each reader, (positions, count, units)."""
-    return tuple(
-        _signed(generator, reader.positions, count, units(network.layers[reader.address]))
-        * (scale / np.sqrt(reader.positions * (group.size + count)))
-        for reader in group.readers
-    )
+    """Outgoing weights of `doubled` units for each reader, (positions, count, ..., units)."""
+    added = []
+    for reader in group.readers:
+        layer = network.layers[reader.address]
+        weights = _signed(generator, reader.positions, count, kernel_of(layer).shape[1:])
+        fan = reader.positions * prod(layer.window) * (group.size + count)
+        added.append(weights * (scale / np.sqrt(fan)))
+    return tuple(added)
 
 
-def _signed(generator: np.random.Generator, positions: int, count: int, outputs: int) -> Array:
-    half = generator.normal(size=(positions, count // 2, outputs))
-    return np.concatenate([half, -half, np.zeros((positions, count % 2, outputs))], axis=1)
+def _signed(generator: np.random.Generator, positions: int, count: int, rest: Shape) -> Array:
+    half = generator.normal(size=(positions, count // 2, *rest))
+    return np.concatenate([half, -half, np.zeros((positions, count % 2, *rest))], axis=1)
 
 
 def pair_scale(network: Network, group: Group, probe: Array | None) -> float:

@@ -27,7 +27,7 @@ def retain(network: Network, group: Group, activations: Array, keep: int) -> Ret
     """
     kept = pivoted_units(activations * outgoing_norms(network, group), keep)
     dropped = np.setdiff1d(np.arange(group.size), kept)
-    biased = all(bias_of(network.layers[r.address]) is not None for r in group.readers)
+    biased = takes_constants(network, group)
     fit = ridge(activations[:, kept], activations[:, dropped], biased)
     decode = selection(kept, group.size).T.toarray()
     decode[:, dropped] = fit.weights
@@ -36,6 +36,14 @@ def retain(network: Network, group: Group, activations: Array, keep: int) -> Ret
     change = WidthMap(selection(kept, group.size), decode, offset)
     error = reader_error(network, group, activations, change) * fit.inflation
     return Retention(change, error)
+
+
+def takes_constants(network: Network, group: Group) -> bool:
+    """Whether each reader has a bias for them, and no zeros stand beside what it reads."""
+    readers = [network.layers[reader.address] for reader in group.readers]
+    between = [network.layers[address] for address in group.passers]
+    with_bias = all(bias_of(layer) is not None for layer in readers)
+    return with_bias and not any(layer.pads for layer in (*readers, *between))
 
 
 def pivoted_units(columns: Array, keep: int) -> Array:

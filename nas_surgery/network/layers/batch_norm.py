@@ -1,5 +1,6 @@
 """Normalisation by what training measured."""
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import ClassVar
 
@@ -34,6 +35,7 @@ class BatchNorm(Layer):
     kind: ClassVar[str] = "batch_norm"
     trainable: ClassVar[tuple[str, ...]] = ("scale", "offset")
     statistics: ClassVar[tuple[str, ...]] = ("mean", "variance")
+    neutral: ClassVar[Mapping[str, float]] = {"scale": 1.0, "variance": 1.0}
     channels: ClassVar[Channels] = Channels(
         Outputs.SAME,
         per_channel=tuple(Axis(name, 0) for name in ("scale", "offset", "mean", "variance")),

@@ -1,7 +1,8 @@
 """Convolutions, from one to three position axes."""
 
+from collections.abc import Mapping
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import attrs
 import numpy as np
@@ -60,7 +61,7 @@ class Conv(Layer):
                 "Conv.kernel needs shape (window of 1 to 3 axes, in / groups, out),"
                 f" got {self.kernel.shape}"
             )
-        settle_windows(self, len(self.size))
+        settle_windows(self, len(self.window))
         settled(self, groups=whole("Conv.groups", self.groups))
         if self.units % self.groups:
             raise NetworkError(
@@ -70,8 +71,7 @@ class Conv(Layer):
         check_channels(self, self.units, bias=self.bias)
 
     @property
-    def size(self) -> Shape:
-        """The window."""
+    def window(self) -> Shape:
         return self.kernel.shape[:-2]
 
     @property
@@ -89,8 +89,13 @@ class Conv(Layer):
         return self.groups == self.fan_in == self.units > 1
 
     @property
+    def neutral(self) -> Mapping[str, float]:  # type: ignore[override]
+        """Of one that filters: the mean over its window."""
+        return {"kernel": 1 / self.windows.places}
+
+    @property
     def windows(self) -> Windows:
-        return Windows(self.size, self.strides, self.dilations, self.padding)
+        return Windows(self.window, self.strides, self.dilations, self.padding)
 
     @property
     def channels(self) -> Channels:  # type: ignore[override]
@@ -125,6 +130,14 @@ class Conv(Layer):
         tiny = float(np.finfo(np.float32).tiny) * terms  # products below it may count as zero
         bound: Array = weights.forward(errors) + gamma(terms + 1 + FOLDED, unit) * total + tiny
         return bound
+
+    def rows(self, x: Array) -> Array:
+        taps = np.stack(list(self.windows.taps(x)), axis=-1)
+        return taps.reshape(-1, taps.shape[-2] * taps.shape[-1])
+
+    def resized(self, arrays: Mapping[str, Array], before: Shape, after: Shape) -> Self:
+        groups = after[0] if self.depthwise else self.groups
+        return attrs.evolve(self, **arrays, groups=groups)
 
     def macs(self, input_shape: Shape) -> int:
         return prod(self.output_shape(input_shape)[:-1]) * self.kernel.size
