@@ -1,7 +1,7 @@
 """The linear layer."""
 
 from math import prod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 import numpy as np
@@ -10,11 +10,8 @@ from nas_surgery.network.arrays import Array, Shape, frozen_array
 from nas_surgery.network.channels import Axis, Channels, Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
+from nas_surgery.network.layers.fields import optional_array
 from nas_surgery.network.roundoff import gamma
-
-
-def _optional_array(values: Any) -> Array | None:
-    return None if values is None else frozen_array(values)
 
 
 @attrs.frozen(eq=False)
@@ -34,7 +31,7 @@ class Dense(Layer):
     )
 
     kernel: Array = attrs.field(converter=frozen_array)
-    bias: Array | None = attrs.field(converter=_optional_array, default=None)
+    bias: Array | None = attrs.field(converter=optional_array, default=None)
 
     def __attrs_post_init__(self) -> None:
         if self.kernel.ndim != 2 or 0 in self.kernel.shape:
