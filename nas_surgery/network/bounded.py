@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 from scipy.special import expit, softmax
 
-from nas_surgery.network.arrays import Array
+from nas_surgery.network.arrays import Array, Shape
 from nas_surgery.network.roundoff import gamma, unit_roundoff
 
 FUNCTION = 16  # units roundoff of 1 that a function may be off by, approximated as libraries do
@@ -54,11 +54,11 @@ class Bounded:
         return attrs.evolve(self, value=self.value.swapaxes(a, b), error=self.error.swapaxes(a, b))
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         return self.value.shape
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> "np.dtype[Any]":
         return self.value.dtype
 
     def _like(self, other: Any) -> "Bounded":
@@ -79,7 +79,8 @@ class Bounded:
     @property
     def _nearest(self) -> Array:
         """The smallest size that each value may have."""
-        return np.maximum(np.abs(self.value) - self.error, 0)
+        nearest: Array = np.maximum(np.abs(self.value) - self.error, 0)
+        return nearest
 
 
 def sigmoid(x: Any) -> Any:

@@ -116,11 +116,11 @@ def test_shapes_that_do_not_fit_are_refused(join, shapes, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ConcatPositions(-1), "ConcatPositions.axis must be a whole number ≥ 0, got -1"),
-        (lambda: ConcatPositions(True), "ConcatPositions.axis must be a whole number"),
-        (lambda: Attend(0), "Attend.heads must be a whole number ≥ 1, got 0"),
-        (lambda: Attend("2"), "Attend.heads must be a whole number ≥ 1, got '2'"),
-        (lambda: Attend(scale=np.inf), "Attend.scale must be a finite number or None, got inf"),
+        (lambda: ConcatPositions(-1), "ConcatPositions.axis needs whole numbers ≥ 0, got -1"),
+        (lambda: ConcatPositions(True), "ConcatPositions.axis needs whole numbers"),
+        (lambda: Attend(0), "Attend.heads needs whole numbers ≥ 1, got 0"),
+        (lambda: Attend("2"), "Attend.heads needs whole numbers ≥ 1, got '2'"),
+        (lambda: Attend(scale=np.inf), "Attend.scale must be a finite number, got inf"),
         (lambda: Attend(causal=1), "Attend.causal must be True or False, got 1"),
         (lambda: Attend(2, bias=BIAS[0]), r"Attend.bias needs shape \(heads or 1, L, S\), got"),
         (

@@ -7,8 +7,10 @@ from nas_surgery.network.layers.activation import Activation
 from nas_surgery.network.layers.add import Add
 from nas_surgery.network.layers.attend import Attend
 from nas_surgery.network.layers.base import Layer
+from nas_surgery.network.layers.batch_norm import BatchNorm
 from nas_surgery.network.layers.concat import Concat
 from nas_surgery.network.layers.concat_positions import ConcatPositions
+from nas_surgery.network.layers.conv import Conv
 from nas_surgery.network.layers.dense import Dense, linear_layer
 from nas_surgery.network.layers.dropout import Dropout
 from nas_surgery.network.layers.embedding import Embedding
@@ -26,9 +28,11 @@ from nas_surgery.network.layers.token import Token
 LAYERS: dict[str, type[Layer]] = {
     layer.kind: layer
     for layer in (
-        *(Dense, Activation, Flatten, Dropout, Normalize, Add, Concat),
-        *(LayerNorm, RMSNorm, Softmax, Multiply, ConcatPositions, Rearrange),
-        *(Embedding, Token, LSTM, GRU, Attend),
+        *(Dense, Conv, Embedding, LSTM, GRU),
+        *(Activation, Softmax),
+        *(BatchNorm, LayerNorm, RMSNorm, Normalize),
+        *(Flatten, Rearrange, Token, Dropout),
+        *(Add, Multiply, Concat, ConcatPositions, Attend),
     )
 }
 
@@ -39,8 +43,10 @@ __all__ = [
     "Activation",
     "Add",
     "Attend",
+    "BatchNorm",
     "Concat",
     "ConcatPositions",
+    "Conv",
     "Dense",
     "Dropout",
     "Embedding",

@@ -15,11 +15,11 @@ from nas_surgery.network.bounded import Bounded, softmax_of
 from nas_surgery.network.channels import Channels, Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.fields import (
-    expect_shape,
-    finite_or_none,
+    check_shape,
+    finite,
     flag,
     optional_array,
-    plain,
+    settled,
     whole,
 )
 from nas_surgery.network.layers.join import Join
@@ -38,16 +38,19 @@ class Attend(Join):
     trainable: ClassVar[tuple[str, ...]] = ("bias",)
     channels: ClassVar[Channels] = Channels(Outputs.ATTEND)
 
-    heads: int = attrs.field(default=1, converter=plain, validator=whole(1))
-    scale: float | None = attrs.field(default=None, converter=plain, validator=finite_or_none)
-    causal: bool = attrs.field(default=False, validator=flag)
+    heads: int = 1
+    scale: float | None = None
+    causal: bool = False
     bias: Array | None = attrs.field(default=None, converter=optional_array)
 
     def __attrs_post_init__(self) -> None:
-        expect_shape(self, "bias", ("heads or 1", "L", "S"))
-        if self.bias is not None and len(self.bias) not in (1, self.heads):
+        scale = None if self.scale is None else finite("Attend.scale", self.scale)
+        heads, causal = whole("Attend.heads", self.heads), flag("Attend.causal", self.causal)
+        settled(self, heads=heads, scale=scale, causal=causal)
+        check_shape(self, "bias", ("heads or 1", "L", "S"))
+        if self.bias is not None and len(self.bias) not in (1, heads):
             raise NetworkError(
-                f"Attend.bias needs shape (1 or {self.heads}, L, S), got {self.bias.shape}"
+                f"Attend.bias needs shape (1 or {heads}, L, S), got {self.bias.shape}"
             )
 
     @property

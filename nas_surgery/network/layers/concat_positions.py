@@ -8,7 +8,7 @@ import numpy as np
 
 from nas_surgery.network.arrays import Array, Shape
 from nas_surgery.network.channels import Channels, Outputs
-from nas_surgery.network.layers.fields import plain, whole
+from nas_surgery.network.layers.fields import settled, whole
 from nas_surgery.network.layers.join import Join
 
 
@@ -22,7 +22,10 @@ class ConcatPositions(Join):
     kind: ClassVar[str] = "concat_positions"
     channels: ClassVar[Channels] = Channels(Outputs.TIE)
 
-    axis: int = attrs.field(default=0, converter=plain, validator=whole(0))
+    axis: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        settled(self, axis=whole("ConcatPositions.axis", self.axis, 0))
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         axis, (first, *_) = self.axis, input_shapes

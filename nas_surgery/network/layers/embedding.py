@@ -10,7 +10,7 @@ from nas_surgery.network.arrays import Array, Shape, frozen_array
 from nas_surgery.network.channels import Axis, Channels, Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
-from nas_surgery.network.layers.fields import expect_shape
+from nas_surgery.network.layers.fields import check_shape
 
 
 @attrs.frozen(eq=False)
@@ -27,7 +27,7 @@ class Embedding(Layer):
     table: Array = attrs.field(converter=frozen_array)
 
     def __attrs_post_init__(self) -> None:
-        expect_shape(self, "table", ("tokens", "C"))
+        check_shape(self, "table", ("tokens", "C"))
 
     @property
     def tokens(self) -> int:

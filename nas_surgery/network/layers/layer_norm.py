@@ -6,9 +6,15 @@ import attrs
 
 from nas_surgery.network.arrays import Array, Shape, frozen_array
 from nas_surgery.network.bounded import Bounded, standardised
-from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
-from nas_surgery.network.layers.fields import expect_shape, optional_array, plain, positive
+from nas_surgery.network.layers.fields import (
+    check_channels,
+    check_shape,
+    fitting,
+    optional_array,
+    positive,
+    settled,
+)
 
 LAST = (-1,)
 
@@ -22,15 +28,19 @@ class LayerNorm(Layer):
 
     scale: Array | None = attrs.field(converter=optional_array, default=None)
     offset: Array | None = attrs.field(converter=optional_array, default=None)
-    epsilon: float = attrs.field(converter=plain, default=1e-5, validator=positive)
+    epsilon: float = 1e-5
 
     def __attrs_post_init__(self) -> None:
-        expect_shape(self, "scale", ("C",))
-        size = "C" if self.scale is None else len(self.scale)
-        expect_shape(self, "offset", (size,))
+        settled(self, epsilon=positive("LayerNorm.epsilon", self.epsilon))
+        arrays = self.arrays()
+        for name, array in arrays.items():
+            check_shape(self, name, ("C",))
+            check_channels(self, len(array), **arrays)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        return _expect_channels(self, input_shape)
+        for name, array in self.arrays().items():
+            fitting(self, name, len(array), input_shape)
+        return input_shape
 
     def forward(self, x: Array) -> Array:
         y: Array = self._normalised(x)
@@ -54,13 +64,14 @@ class RMSNorm(Layer):
     trainable: ClassVar[tuple[str, ...]] = ("scale",)
 
     scale: Array = attrs.field(converter=frozen_array)
-    epsilon: float = attrs.field(converter=plain, default=1e-6, validator=positive)
+    epsilon: float = 1e-6
 
     def __attrs_post_init__(self) -> None:
-        expect_shape(self, "scale", ("C",))
+        settled(self, epsilon=positive("RMSNorm.epsilon", self.epsilon))
+        check_shape(self, "scale", ("C",))
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        return _expect_channels(self, input_shape)
+        return fitting(self, "scale", len(self.scale), input_shape)
 
     def forward(self, x: Array) -> Array:
         y: Array = self._normalised(x)
@@ -72,14 +83,3 @@ class RMSNorm(Layer):
 
     def _normalised(self, x: Any) -> Any:
         return standardised(x, LAST, self.epsilon, centred=False) * self.scale
-
-
-def _expect_channels(layer: Layer, shape: Shape) -> Shape:
-    """The shape, where each array has a value for each channel of it."""
-    for name, array in layer.arrays().items():
-        if not shape or shape[-1] != len(array):
-            raise NetworkError(
-                f"{type(layer).__name__}.{name} {array.shape} needs {len(array)} channels,"
-                f" got inputs of shape {shape}"
-            )
-    return shape

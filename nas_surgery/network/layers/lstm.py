@@ -11,7 +11,7 @@ import attrs
 from nas_surgery.network.arrays import Array, frozen_array
 from nas_surgery.network.bounded import sigmoid, tanh
 from nas_surgery.network.channels import Channels
-from nas_surgery.network.layers.fields import flag, optional_array
+from nas_surgery.network.layers.fields import optional_array
 from nas_surgery.network.layers.recurrent import BIAS, Recurrent, recurrent_channels
 
 
@@ -33,8 +33,8 @@ class LSTM(Recurrent):
     kernel: Array = attrs.field(converter=frozen_array)
     recurrent: Array = attrs.field(converter=frozen_array)
     bias: Array | None = attrs.field(converter=optional_array, default=None)
-    sequences: bool = attrs.field(default=True, validator=flag)
-    reverse: bool = attrs.field(default=False, validator=flag)
+    sequences: bool = True
+    reverse: bool = False
 
     def _step(self, a: Any, b: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
         z, c = a + b, state[1]

@@ -11,7 +11,7 @@ from nas_surgery.network.arrays import Array, Shape
 from nas_surgery.network.channels import Channels, Outputs, Passes
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
-from nas_surgery.network.layers.fields import plain, refused, whole_numbers
+from nas_surgery.network.layers.fields import settled, wholes
 
 
 @attrs.frozen
@@ -25,17 +25,23 @@ class Rearrange(Layer):
     kind: ClassVar[str] = "rearrange"
     channels: ClassVar[Channels] = Channels(Outputs.SAME)
 
-    shape: tuple[int, ...] = attrs.field(converter=plain, validator=whole_numbers(1))
-    order: tuple[int, ...] = attrs.field(converter=plain, validator=whole_numbers(0))
-    result: tuple[int, ...] = attrs.field(converter=plain, validator=whole_numbers(1))
+    shape: Shape
+    order: Shape
+    result: Shape
 
     def __attrs_post_init__(self) -> None:
+        least = {"shape": 1, "order": 0, "result": 1}
+        held = {k: wholes(f"Rearrange.{k}", getattr(self, k), least[k]) for k in least}
+        settled(self, **held)
         count = len(self.shape)
         if sorted(self.order) != [*range(count)]:
-            raise refused(self, "order", f"must hold 0 to {count - 1} once each", self.order)
+            raise NetworkError(
+                f"Rearrange.order must hold each of 0 to {count - 1} once, got {self.order}"
+            )
         if sum(self.result) != count:
-            raise refused(
-                self, "result", f"must have the sum {count}, a part for each factor", self.result
+            raise NetworkError(
+                f"Rearrange.result must have the sum {count}, the number of factors,"
+                f" got {self.result}"
             )
 
     @property

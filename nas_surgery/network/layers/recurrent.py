@@ -10,7 +10,7 @@ from nas_surgery.network.bounded import Bounded, limited
 from nas_surgery.network.channels import Axis, Channels, Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
-from nas_surgery.network.layers.fields import expect_shape
+from nas_surgery.network.layers.fields import check_shape, flag, settled
 
 BIAS, RECURRENT_BIAS = Axis("bias", -1), Axis("recurrent_bias", -1)
 
@@ -43,11 +43,17 @@ class Recurrent(Layer):
     reverse: bool
 
     def __attrs_post_init__(self) -> None:
-        expect_shape(self, "kernel", ("in", self.gates, "units"))
+        check_shape(self, "kernel", ("in", self.gates, "units"))
         because = f" for kernel {self.kernel.shape}"
-        expect_shape(self, "recurrent", (self.units, self.gates, self.units), because)
+        check_shape(self, "recurrent", (self.units, self.gates, self.units), because)
         for name in self.arrays().keys() & {"bias", "recurrent_bias"}:
-            expect_shape(self, name, (self.gates, self.units), because)
+            check_shape(self, name, (self.gates, self.units), because)
+        name = type(self).__name__
+        settled(
+            self,
+            sequences=flag(f"{name}.sequences", self.sequences),
+            reverse=flag(f"{name}.reverse", self.reverse),
+        )
 
     @property
     def fan_in(self) -> int:

@@ -9,7 +9,7 @@ from nas_surgery.network.arrays import Array, Shape, frozen_array
 from nas_surgery.network.channels import Axis, Channels, Outputs, Passes
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
-from nas_surgery.network.layers.fields import expect_shape
+from nas_surgery.network.layers.fields import check_shape
 
 
 @attrs.frozen(eq=False)
@@ -23,7 +23,7 @@ class Token(Layer):
     values: Array = attrs.field(converter=frozen_array)
 
     def __attrs_post_init__(self) -> None:
-        expect_shape(self, "values", ("k", "C"))
+        check_shape(self, "values", ("k", "C"))
 
     @property
     def passes(self) -> Passes:
