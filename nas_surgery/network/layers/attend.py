@@ -4,8 +4,8 @@ Vaswani et al.: Attention is all you need (2017), eq. 1, without the linear laye
 layers of their own.
 """
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import attrs
 import numpy as np
@@ -56,6 +56,10 @@ class Attend(Join):
     @property
     def blocks(self) -> int:
         return self.heads
+
+    def resized(self, arrays: Mapping[str, Array], before: Shape, after: Shape) -> Self:
+        """Scores are scaled as before, however many channels are left."""
+        return attrs.evolve(self, **arrays, scale=self.scale_for(before[0]))
 
     def scale_for(self, width: int) -> float:
         """What scores are multiplied by, where queries have `width` channels."""

@@ -79,12 +79,14 @@ class Layer(ABC):
         """Positions that go into one output of a linear layer: axes of `kernel_of` behind the first."""
         return ()
 
-    def rows(self, x: Array) -> Array:
+    def rows(self, x: Array, picks: Array | None = None) -> Array:
         """What the kernel of a linear layer weighs in inputs `x` (N, ...), (rows, in · window).
 
-        The order is that of `kernel_of`. Only of layers that say `weighs_rows`.
+        There is a row for each of N and of the positions of its outputs; picks: numbers of those that are
+        wanted. Columns are in the order of `kernel_of`. Only of layers that say `weighs_rows`.
         """
-        return x.reshape(-1, x.shape[-1])
+        rows = x.reshape(-1, x.shape[-1])
+        return rows if picks is None else rows[picks]
 
     @property
     def passes(self) -> Passes:

@@ -131,9 +131,11 @@ class Conv(Layer):
         bound: Array = weights.forward(errors) + gamma(terms + 1 + FOLDED, unit) * total + tiny
         return bound
 
-    def rows(self, x: Array) -> Array:
-        taps = np.stack(list(self.windows.taps(x)), axis=-1)
-        return taps.reshape(-1, taps.shape[-2] * taps.shape[-1])
+    def rows(self, x: Array, picks: Array | None = None) -> Array:
+        shape = (len(x), *self.windows.counts(x.shape[1:-1]))
+        places = np.unravel_index(np.arange(prod(shape)) if picks is None else picks, shape)
+        taps = np.stack([tap[places] for tap in self.windows.taps(x)], axis=-1)
+        return taps.reshape(len(taps), -1)
 
     def resized(self, arrays: Mapping[str, Array], before: Shape, after: Shape) -> Self:
         groups = after[0] if self.depthwise else self.groups
