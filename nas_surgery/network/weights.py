@@ -66,7 +66,7 @@ def with_weights(
     field = bias_field(layer)
     if field is not None:
         arrays[field] = None if bias is None else own(np.ascontiguousarray(bias, dtype))
-    return layer.resized(arrays, (before,), (after,))
+    return layer.with_channels(arrays, (before,), (after,))
 
 
 def weights_along(layer: Layer, places: tuple[Axis, ...], channels: int) -> int:

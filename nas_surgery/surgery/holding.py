@@ -23,7 +23,7 @@ def held_values(layer: Layer, place: Reader, change: WidthMap) -> Layer:
         moved = with_parts(front, place, len(kept), parts)
         sizes = {"before": (len(front),), "after": (len(moved),)}
         arrays[at.array] = _back(moved, at.axis, array)
-    return layer.resized(arrays, **sizes)
+    return layer.with_channels(arrays, **sizes)
 
 
 def own_values(layer: Layer, change: WidthMap) -> dict[str, Array]:

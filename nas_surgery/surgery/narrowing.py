@@ -43,7 +43,7 @@ def narrow(layer: Layer, cut: Narrowed) -> Layer:
     }
     before = tuple(len(kept) for kept in cut.inputs)
     after = tuple(int(kept.sum()) for kept in cut.inputs)
-    resized = layer.resized(arrays, before, after)
+    resized = layer.with_channels(arrays, before, after)
     if layer.channels.outputs is Outputs.SELECT:
         return _selecting(resized, cut)
     return resized

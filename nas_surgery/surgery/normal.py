@@ -84,15 +84,14 @@ def solved(fit: Sums, held: Sums, priors: Sequence[Array]) -> Solution:
     choices: list[tuple[float, int, float | None]] = []
     for i, prior in enumerate(priors):
         choices.append((held.error(prior, fit.offset(prior)), i, None))
-        for strength, weights in zip(STRENGTHS, _ridges(fit, prior, STRENGTHS), strict=True):
-            choices.append((held.error(weights, fit.offset(weights)), i, strength))
+        for tried, weights in zip(STRENGTHS, _ridges(fit, prior, STRENGTHS), strict=True):
+            choices.append((held.error(weights, fit.offset(weights)), i, tried))
     least, chosen, strength = min(choices, key=lambda choice: choice[0])
     whole = fit + held
     weights = priors[chosen]
     if strength is not None:
         (weights,) = _ridges(whole, priors[chosen], (strength,))
     size = held.spread or 1.0
-    first = held.error(priors[0], held.offset(priors[0]) * 0)
     return Solution(
         weights,
         whole.offset(weights),

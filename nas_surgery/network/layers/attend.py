@@ -5,7 +5,7 @@ layers of their own.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
@@ -14,6 +14,7 @@ from nas_surgery.network.arrays import Array, Shape
 from nas_surgery.network.bounded import Bounded, softmax_of
 from nas_surgery.network.channels import Channels, Outputs
 from nas_surgery.network.errors import NetworkError
+from nas_surgery.network.layers.base import Layer
 from nas_surgery.network.layers.fields import (
     check_shape,
     finite,
@@ -57,9 +58,9 @@ class Attend(Join):
     def blocks(self) -> int:
         return self.heads
 
-    def resized(self, arrays: Mapping[str, Array], before: Shape, after: Shape) -> Self:
+    def with_channels(self, arrays: Mapping[str, Array], before: Shape, after: Shape) -> "Layer":
         """Scores are scaled as before, however many channels are left."""
-        return attrs.evolve(self, **arrays, scale=self.scale_for(before[0]))
+        return attrs.evolve(self.resized(**arrays), scale=self.scale_for(before[0]))  # type: ignore[misc]
 
     def scale_for(self, width: int) -> float:
         """What scores are multiplied by, where queries have `width` channels."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, cast
 
 import attrs
 import numpy as np
@@ -102,12 +102,9 @@ class Layer(ABC):
         """Multiply-accumulates for one sample."""
         return 0
 
-    def resized(self, arrays: Mapping[str, Array], before: Shape, after: Shape) -> Self:
-        """The layer with other arrays, for sources that had `before` and have `after` channels.
-
-        Overridden where settings depend on the number of channels.
-        """
-        return attrs.evolve(self, **arrays)  # type: ignore[misc]
+    def with_channels(self, arrays: Mapping[str, Array], before: Shape, after: Shape) -> "Layer":
+        """`resized`, for sources that had `before` and have `after` channels."""
+        return self.resized(**arrays)
 
     def usual_inputs(self, x: Array) -> Array:
         """Inputs such as it expects, made of values (N, ...) about 0."""

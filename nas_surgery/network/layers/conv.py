@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import prod
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import attrs
 import numpy as np
@@ -138,10 +138,6 @@ class Conv(Layer):
         places = np.unravel_index(np.arange(prod(shape)) if picks is None else picks, shape)
         taps = np.stack([tap[places] for tap in self.windows.taps(x)], axis=-1)
         return taps.reshape(len(taps), -1)
-
-    def resized(self, arrays: Mapping[str, Array], before: Shape, after: Shape) -> Self:
-        groups = after[0] if self.depthwise else self.groups
-        return attrs.evolve(self, **arrays, groups=groups)
 
     def macs(self, input_shape: Shape) -> int:
         return prod(self.output_shape(input_shape)[:-1]) * self.kernel.size
