@@ -45,6 +45,20 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def finite(name: str, value: Any) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, REAL) or not np.isfinite(value):
+        raise NetworkError(f"{name} must be a finite number, got {described(value)}")
+    return float(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise NetworkError(f"{name} must be true or false, got {described(value)}")
+    return bool(value)
+
+
 def per_axis(name: str, value: Any, rank: int, least: int = 1) -> Shape:
     """One whole number for each of `rank` axes; a single one is meant for all."""
     if not is_list(value):
