@@ -142,7 +142,7 @@ Step = Callable[[st.DrawFn, Wiring], object]
 
 
 def _recurrent(draw: st.DrawFn, net: Wiring) -> None:
-    cls: type[LSTM | GRU] = draw(st.sampled_from([LSTM, GRU]))
+    cls: type[LSTM] | type[GRU] = LSTM if draw(st.booleans()) else GRU
     units = draw(st.integers(1, 3))
     kernel, recurrent = (net.normal(n, cls.gates, units) for n in (net.width(), units))
     bias = net.normal(cls.gates, units) if draw(st.booleans()) else None
