@@ -73,7 +73,8 @@ class Wiring:
         """A BatchNorm as training leaves it."""
         width = self.width()
         mean, offset = self.normal(width, deviation=0.1), self.normal(width, deviation=0.1)
-        return self.add(BatchNorm(mean, self.positive(width), self.positive(width), offset))
+        variance = 2 * self.positive(width)
+        return self.add(BatchNorm(mean, variance, self.positive(width), offset))
 
     def layer_norm(self, source: int | None = None) -> int:
         width = self.width(source)
