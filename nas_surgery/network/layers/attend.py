@@ -104,6 +104,10 @@ class Attend(Join):
         bound: Array = self._attended(*(Bounded(x, off, unit) for x, off in pairs)).error
         return bound
 
+    def describe(self) -> str:
+        heads = f"{self.heads} head{'s' if self.heads > 1 else ''}"
+        return f"{super().describe()}, {heads}{', causal' if self.causal else ''}"
+
     def mask(self, length: int) -> Array:
         """What causal scores are added to, (L, L): 0, or -∞ where a position is not seen."""
         return np.triu(np.full((length, length), -np.inf), 1)
