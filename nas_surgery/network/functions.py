@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-import attrs
 import numpy as np
 from scipy.special import expit
 
