@@ -13,6 +13,10 @@ ALIGNMENT = 16  # elements; every parameter starts on a cache line of 64 bytes o
 
 ORDERS: dict[tuple[str, str], tuple[int, ...]] = {
     ("dense", "kernel"): (1, 0),
+    ("lstm", "kernel"): (1, 2, 0),
+    ("lstm", "recurrent"): (1, 2, 0),
+    ("gru", "kernel"): (1, 2, 0),
+    ("gru", "recurrent"): (1, 2, 0),
 }
 """How arrays lie for torch, by kind of layer and field: axes of the IR's array; others lie as there."""
 

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 import nas_surgery.network as ir
+from nas_surgery.errors import BackendError
 from nas_surgery_torch.operators.base import Arrays, Operator, Place
 
 CONVOLUTIONS: tuple[Callable[..., torch.Tensor], ...] = (
@@ -51,3 +52,22 @@ def conv(layer: ir.Conv, place: Place) -> Operator:
 def sides(pairs: tuple[tuple[int, int], ...]) -> list[int]:
     """(before, after) of each position axis as torch's `pad` wants them: the last axis first."""
     return [amount for pair in reversed(pairs) for amount in pair]
+
+
+def embedding(layer: ir.Embedding, place: Place) -> Operator:
+    """Rows of a table; `check_tokens` looks at the inputs before."""
+
+    def run(arrays: Arrays, x: torch.Tensor) -> torch.Tensor:
+        return functional.embedding(x.long(), arrays["table"])
+
+    return Operator(run)
+
+
+def check_tokens(layer: ir.Embedding, x: torch.Tensor) -> None:
+    """Raise BackendError unless each input is the number of a row, as `Embedding.forward` wants it."""
+    known = (x >= 0) & (x < layer.tokens) & (x == x.floor())
+    if not known.all():
+        raise BackendError(
+            f"Embedding.table has {layer.tokens} rows, so inputs are whole numbers from 0 to"
+            f" {layer.tokens - 1}, got {x[~known][0].item():g}"
+        )

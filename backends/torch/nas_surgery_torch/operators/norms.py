@@ -1,6 +1,7 @@
 """Layers that normalise."""
 
 import torch
+from torch.nn import functional
 
 import nas_surgery.network as ir
 from nas_surgery_torch.operators.base import Arrays, Operator, Place
@@ -28,3 +29,29 @@ def batch_norm(layer: ir.BatchNorm, place: Place) -> Operator:
         )
 
     return Operator(run, first=True)
+
+
+def layer_norm(layer: ir.LayerNorm, place: Place) -> Operator:
+    """Over the channels of each position."""
+    shape = place.shape[-1:]
+
+    def run(arrays: Arrays, x: torch.Tensor) -> torch.Tensor:
+        scale, offset = arrays.get("scale"), arrays.get("offset")
+        return functional.layer_norm(x, shape, scale, offset, layer.epsilon)
+
+    return Operator(run)
+
+
+def rms_norm(layer: ir.RMSNorm, place: Place) -> Operator:
+    """The same without a mean."""
+    shape = place.shape[-1:]
+
+    def run(arrays: Arrays, x: torch.Tensor) -> torch.Tensor:
+        return functional.rms_norm(x, shape, arrays["scale"], layer.epsilon)
+
+    return Operator(run)
+
+
+def softmax(layer: ir.Softmax, place: Place) -> Operator:
+    """Over the channels of each position."""
+    return Operator(lambda arrays, x: functional.softmax(x, -1))
