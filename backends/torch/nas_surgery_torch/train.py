@@ -70,7 +70,7 @@ class TorchBackend(Backend):
             parts = [run(rows).cpu() for rows in torch.split(inputs, _rows(network))]
         return torch.cat(parts).numpy()
 
-    def to_native(self, network: Network) -> torch.nn.Sequential:
+    def to_native(self, network: Network) -> torch.nn.Module:
         self.check(network)
         return translate.to_native(network)
 
@@ -94,7 +94,7 @@ def _without_gradients(network: Network) -> AbstractContextManager[object]:
 def _inference(network: Network, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
     """Logits from what enters the first layer that can change."""
     if is_dense_chain(network):
-        return translate.modules(network.layers[network.prefix :]).eval().to(device)
+        return translate.chain_modules(network.layers[network.prefix :]).eval().to(device)
     layout = Layout(network, device)
     weights = layout.views(layout.pack(network.parameters()))
     arrays = layer_arrays(network, weights, fixed_arrays(network, device))
