@@ -3,7 +3,7 @@
 import torch
 
 from nas_surgery.network import Dropout, Network
-from nas_surgery_torch.graph import Graph, layer_arrays
+from nas_surgery_torch.graph import Graph
 from nas_surgery_torch.layers import Call, Tensors
 from nas_surgery_torch.losses import Loss
 from nas_surgery_torch.masks import Masks
@@ -35,7 +35,7 @@ class GraphStep:
         leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
         self._leaves, self._gradients = list(leaves.values()), list(gradients.values())
         self._graph = Graph(network, training=True)
-        self._arrays = layer_arrays(network, leaves, fixed)
+        self._arrays = self._graph.arrays(leaves, fixed)
         self.masks = Masks(self._masks(network, batch))
 
     def run(self, target: torch.Tensor) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from nas_surgery.network import Array, Network, Shape
+from nas_surgery.network.functions import FUNCTIONS
 from nas_surgery.training.backend import Backend, raw_samples
 from nas_surgery.training.optimizers import SGD, slot_names
 from nas_surgery.training.plans import TrainingPlan
@@ -18,7 +19,7 @@ from nas_surgery_torch import cuda_graph, translate
 from nas_surgery_torch.cuda_graph import GraphedStep
 from nas_surgery_torch.data import PlacedSamples, moved
 from nas_surgery_torch.devices import named_device, present_devices, repeatable
-from nas_surgery_torch.graph import Graph, is_dense_chain, layer_arrays
+from nas_surgery_torch.graph import Graph, is_dense_chain
 from nas_surgery_torch.graph_step import GraphStep
 from nas_surgery_torch.layers import Call
 from nas_surgery_torch.layout import Layout, fixed_arrays
@@ -42,7 +43,7 @@ class TorchBackend(Backend):
 
     name = "torch"
     forks = True
-    layer_kinds = frozenset(OPERATORS)
+    layer_kinds = frozenset({*OPERATORS, *(f"activation {name}" for name in FUNCTIONS)})
 
     def devices(self) -> tuple[str, ...]:
         return present_devices()
@@ -97,8 +98,8 @@ def _inference(network: Network, device: torch.device) -> Callable[[torch.Tensor
         return translate.chain_modules(network.layers[network.prefix :]).eval().to(device)
     layout = Layout(network, device)
     weights = layout.views(layout.pack(network.parameters()))
-    arrays = layer_arrays(network, weights, fixed_arrays(network, device))
-    return partial(Graph(network), arrays=arrays)
+    graph = Graph(network)
+    return partial(graph, arrays=graph.arrays(weights, fixed_arrays(network, device)))
 
 
 def _rows(network: Network) -> int:

@@ -9,8 +9,8 @@ from torch import fx, nn
 
 from nas_surgery.network import Layer, Network, Shape
 from nas_surgery.network.wires import INPUT
-from nas_surgery_torch.layout import order
-from nas_surgery_torch.native import elementwise, linear, norms, recurrent
+from nas_surgery_torch.layout import order, torch_dtype
+from nas_surgery_torch.native import elementwise, linear, norms, pools, positions, recurrent
 from nas_surgery_torch.native.lies import (
     Lie,
     behind,
@@ -25,23 +25,38 @@ from nas_surgery_torch.operators import Place, operator
 
 FIRST, LAST, EITHER = True, False, None
 
-Build = Callable[[Any, Shape], nn.Module]
+Build = Callable[[Any, Shape], nn.Module | None]
 
 PLAIN: dict[str, tuple[bool | None, Build]] = {
     "activation": (EITHER, elementwise.activation),
+    "average_pool": (FIRST, pools.average_pool),
     "batch_norm": (FIRST, norms.batch_norm),
     "conv": (FIRST, linear.convolution),
+    "conv_transpose": (FIRST, linear.transposed),
     "dense": (LAST, linear.linear),
     "dropout": (EITHER, elementwise.dropout),
     "embedding": (LAST, linear.embedding),
     "flatten": (EITHER, elementwise.flatten),
+    "global_average_pool": (FIRST, pools.global_average_pool),
+    "global_max_pool": (FIRST, pools.global_max_pool),
+    "group_norm": (FIRST, norms.group_norm),
     "gru": (LAST, recurrent.gru),
+    "instance_norm": (FIRST, norms.instance_norm),
     "layer_norm": (LAST, norms.layer_norm),
     "lstm": (LAST, recurrent.lstm),
+    "max_pool": (FIRST, pools.max_pool),
+    "pad": (FIRST, positions.pad),
+    "prelu": (FIRST, elementwise.prelu),
     "rms_norm": (LAST, norms.rms_norm),
     "softmax": (LAST, norms.softmax),
 }
-"""By kind of layer: whether the module wants channels first, and what makes it. The rest is traced."""
+"""By kind of layer: whether the module wants channels first, and what makes it, or None where torch has none.
+
+Such layers, and those of other kinds, are traced.
+"""
+
+KEEPS_LAST = {"attend", "depth_to_space", "flatten", "rearrange", "space_to_depth", "token"}
+"""Layers that are not PLAIN and at home where channels come last."""
 
 
 @attrs.frozen
@@ -82,7 +97,8 @@ class Builder:
     ) -> tuple[str, Lie]:
         """The module of a layer behind sources whose channels are in order."""
         shapes = self.network.shapes_before(address)
-        module, first = module_of(layer, shapes, sources[0][1].first)
+        dtype = torch_dtype(self.network.dtype)
+        module, first = module_of(layer, shapes, sources[0][1].first, dtype)
         names = [
             name
             if lie.first == first or len(shape) == 1
@@ -104,32 +120,43 @@ class Builder:
         return name
 
 
-def module_of(layer: Layer, shapes: tuple[Shape, ...], first: bool) -> tuple[nn.Module, bool]:
+def wants_first(network: Network) -> bool:
+    """Whether a model takes samples with channels first: where the first layer that cares does."""
+    sides = (_side(layer.kind) for layer in network.layers)
+    return len(network.input_shape) > 1 and next((s for s in sides if s is not EITHER), LAST)
+
+
+def _side(kind: str) -> bool | None:
+    if kind in KEEPS_LAST:
+        return LAST
+    return PLAIN[kind][0] if kind in PLAIN else EITHER
+
+
+def module_of(
+    layer: Any, shapes: tuple[Shape, ...], first: bool, dtype: torch.dtype
+) -> tuple[nn.Module, bool]:
     """The module of a layer whose first source lies like that, and how it wants its sources."""
     if layer.kind == "normalize":
-        return elementwise.normalize(layer, shapes[0], first), first  # type: ignore[arg-type]
-    if layer.kind in PLAIN:
-        wanted, build = PLAIN[layer.kind]
-        return build(layer, shapes[0]), first if wanted is EITHER else wanted
-    made = operator(layer, Place(shapes, first))
+        return elementwise.normalize(layer, shapes[0], first), first
+    wanted, build = PLAIN.get(layer.kind, (EITHER, lambda layer, shape: None))
+    module = build(layer, shapes[0])
+    if module is not None:
+        return module, first if wanted is EITHER else wanted
+    return _traced(layer, Place(shapes, first), dtype)
+
+
+def _traced(layer: Layer, place: Place, dtype: torch.dtype) -> tuple[nn.Module, bool]:
+    made = operator(layer, place)
     arrays = {
         field: torch.tensor(array).permute(order(layer, field)).contiguous()
         for field, array in layer.arrays().items()
     }
-    name = type(layer).__name__
-    return traced(name, made.run, arrays, len(shapes), layer.trainable), made.first
-
-
-def wants_first(network: Network) -> bool:
-    """Whether a model takes samples with channels first: where the first layer that cares does."""
-    if len(network.input_shape) == 1:
-        return False
-    for address, layer in enumerate(network.layers):
-        shapes = network.shapes_before(address)
-        sides = {module_of(layer, shapes, first)[1] for first in (True, False)}
-        if layer.kind == "flatten" or len(sides) == 1:
-            return layer.kind != "flatten" and sides == {True}
-    return False
+    constants = {
+        name: value.to(dtype) if value.is_floating_point() else value
+        for name, value in made.constants.items()
+    }
+    name, count = type(layer).__name__, len(place.shapes)
+    return traced(name, made.run, {**arrays, **constants}, count, layer.trainable), made.first
 
 
 def to_native(network: Network) -> nn.Module:

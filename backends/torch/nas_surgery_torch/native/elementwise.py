@@ -9,35 +9,64 @@ from torch import fx, nn
 
 import nas_surgery.network as ir
 from nas_surgery.network import Layer, Shape
-from nas_surgery.network.activations import LEAKY_SLOPE
+from nas_surgery.network.functions import DEFAULT_ALPHA
 from nas_surgery_torch.activations import SOFTPLUS_THRESHOLD
+from nas_surgery_torch.native.linear import weighted
 from nas_surgery_torch.native.settings import Reading, array, require
-from nas_surgery_torch.native.tracing import traced
+from nas_surgery_torch.native.tracing import calls, traced
 
 ACTIVATIONS: dict[str, tuple[type[nn.Module], dict[str, Any]]] = {
     "linear": (nn.Identity, {}),
     "relu": (nn.ReLU, {}),
     "relu6": (nn.ReLU6, {}),
-    "leaky_relu": (nn.LeakyReLU, {"negative_slope": LEAKY_SLOPE}),
-    "elu": (nn.ELU, {"alpha": 1.0}),
     "selu": (nn.SELU, {}),
     "gelu": (nn.GELU, {"approximate": "none"}),
+    "gelu_tanh": (nn.GELU, {"approximate": "tanh"}),
     "tanh": (nn.Tanh, {}),
     "sigmoid": (nn.Sigmoid, {}),
     "softplus": (nn.Softplus, {"beta": 1, "threshold": SOFTPLUS_THRESHOLD}),
     "silu": (nn.SiLU, {}),
+    "hard_sigmoid": (nn.Hardsigmoid, {}),
+    "hard_swish": (nn.Hardswish, {}),
+    "mish": (nn.Mish, {}),
+    "softsign": (nn.Softsign, {}),
+    "log_sigmoid": (nn.LogSigmoid, {}),
 }
-"""Module and settings of every activation; with other settings it is another function."""
+"""Module and settings of activations without parameters; with other settings it is another function."""
 
-FUNCTIONS = {module: name for name, (module, _) in ACTIVATIONS.items()}
+SLOPED: dict[str, tuple[type[nn.Module], str]] = {
+    "leaky_relu": (nn.LeakyReLU, "negative_slope"),
+    "elu": (nn.ELU, "alpha"),
+    "celu": (nn.CELU, "alpha"),
+}
+"""Module of activations with `alpha`, and what it is called there."""
 
 NORMALIZE = "Normalize"
 
 
-def activation(layer: ir.Activation, shape: Shape) -> nn.Module:
+def activation(layer: ir.Activation, shape: Shape) -> nn.Module | None:
     """The module of that function."""
+    if layer.function in SLOPED:
+        sloped, name = SLOPED[layer.function]
+        return sloped(**{name: layer.slope})
+    if layer.function == "clip":
+        return _clip(layer)
+    if layer.function not in ACTIVATIONS:
+        return None
     module, settings = ACTIVATIONS[layer.function]
     return module(**settings)
+
+
+def _clip(layer: ir.Activation) -> nn.Module | None:
+    """nn.Hardtanh, which wants two bounds that differ."""
+    if layer.low is None or layer.high is None or layer.low == layer.high:
+        return None
+    return nn.Hardtanh(layer.low, layer.high)
+
+
+def prelu(layer: ir.PReLU, shape: Shape) -> nn.Module:
+    """nn.PReLU."""
+    return weighted(nn.PReLU(len(layer.slope)), weight=layer.slope)
 
 
 def dropout(layer: ir.Dropout, shape: Shape) -> nn.Module:
@@ -60,16 +89,10 @@ def normalize(layer: ir.Normalize, shape: Shape, first: bool) -> fx.GraphModule:
     return traced(NORMALIZE, lambda arrays, x: (x - arrays["mean"]) / arrays["scale"], held)
 
 
-def is_normalize(module: Any) -> bool:
-    """Whether a module is what `normalize` makes; the values of its buffers do not matter."""
-    if not isinstance(module, fx.GraphModule):
-        return False
-    names = [
-        (node.op, getattr(node.target, "__name__", node.target)) for node in module.graph.nodes
-    ]
-    held = [("get_attr", "mean"), ("get_attr", "scale")]
-    calls = [("call_function", "sub"), ("call_function", "truediv")]
-    return names == [("placeholder", "x"), *held, *calls, ("output", "output")]
+def is_normalize(module: nn.Module) -> bool:
+    """Whether a module is what `normalize` makes."""
+    example = ir.Normalize(np.zeros(1), np.ones(1))
+    return calls(module) == calls(normalize(example, (1,), False))
 
 
 def _laid(values: np.ndarray, shape: Shape, first: bool) -> np.ndarray:
@@ -79,18 +102,40 @@ def _laid(values: np.ndarray, shape: Shape, first: bool) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(full, -1, 0))
 
 
-def read_activation(module: nn.Module, reading: Reading) -> Layer:
-    """An Activation."""
-    function = FUNCTIONS[_kind(module)]
-    for name, wanted in ACTIVATIONS[function][1].items():
+def read_activation(module: Any, reading: Reading) -> Layer:
+    """An Activation without parameters."""
+    function, wanted = next(
+        (name, settings)
+        for name, (kind, settings) in ACTIVATIONS.items()
+        if isinstance(module, kind)
+        and settings.get("approximate") in (None, getattr(module, "approximate", None))
+    )
+    for name, value in wanted.items():
         # torch's own threshold of softplus changes nothing that float32 shows
         if name != "threshold" or module.threshold < nn.Softplus().threshold:
-            require(module, **{name: wanted})
+            require(module, **{name: value})
     return ir.Activation(function)
 
 
-def _kind(module: nn.Module) -> type[nn.Module]:
-    return next(kind for kind in FUNCTIONS if isinstance(module, kind))
+def read_sloped(module: Any, reading: Reading) -> Layer:
+    """An Activation with `alpha`."""
+    function, attribute = next(
+        (function, attribute)
+        for function, (kind, attribute) in SLOPED.items()
+        if isinstance(module, kind)
+    )
+    alpha = float(getattr(module, attribute))
+    return ir.Activation(function, None if alpha == DEFAULT_ALPHA[function] else alpha)
+
+
+def read_hardtanh(module: nn.Hardtanh, reading: Reading) -> Layer:
+    """A clip."""
+    return ir.Activation("clip", low=float(module.min_val), high=float(module.max_val))
+
+
+def read_prelu(module: nn.PReLU, reading: Reading) -> Layer:
+    """A PReLU."""
+    return ir.PReLU(array(module.weight))
 
 
 def read_dropout(module: nn.Dropout, reading: Reading) -> Layer:
@@ -122,5 +167,8 @@ def _restored(values: np.ndarray, first: bool) -> np.ndarray:
 READ: dict[type[nn.Module], Callable[..., Layer]] = {
     nn.Dropout: read_dropout,
     nn.Flatten: read_flatten,
-    **dict.fromkeys(FUNCTIONS, read_activation),
+    nn.Hardtanh: read_hardtanh,
+    nn.PReLU: read_prelu,
+    **dict.fromkeys((kind for kind, _ in ACTIVATIONS.values()), read_activation),
+    **dict.fromkeys((kind for kind, _ in SLOPED.values()), read_sloped),
 }

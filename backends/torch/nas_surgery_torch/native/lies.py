@@ -3,14 +3,13 @@
 import attrs
 import numpy as np
 import torch
-from torch import fx
+from torch import fx, nn
 
 from nas_surgery.network import Array, Layer, Outputs, Shape
-from nas_surgery_torch.native.tracing import traced
+from nas_surgery_torch.native.tracing import calls, traced
 from nas_surgery_torch.operators import turned
 
-TURNS = {"ChannelsFirst": True, "ChannelsLast": False}
-REORDER = "Reorder"
+TURNS = {True: "ChannelsFirst", False: "ChannelsLast"}
 
 
 @attrs.frozen(eq=False)
@@ -64,11 +63,20 @@ def behind(layer: Layer, lie: Lie) -> Lie:
 
 def turn(first: bool) -> fx.GraphModule:
     """A module that brings channels to the front, or to the end."""
-    name = next(name for name, wanted in TURNS.items() if wanted is first)
-    return traced(name, lambda held, x: turned(x, not first, first), {})
+    return traced(TURNS[first], lambda held, x: turned(x, not first, first), {})
+
+
+def turns(module: nn.Module) -> bool | None:
+    """Where a module brings channels, if it is one of these."""
+    return next((first for first in TURNS if calls(module) == calls(turn(first)) != []), None)
 
 
 def reorder(order: Array) -> fx.GraphModule:
-    """A module that puts the IR's channels where they are in the IR."""
+    """A module that puts channels where the IR has them."""
     indices = {"order": torch.tensor(order)}
-    return traced(REORDER, lambda held, x: x.index_select(1, held["order"]), indices)
+    return traced("Reorder", lambda held, x: x.index_select(1, held["order"]), indices)
+
+
+def reorders(module: nn.Module) -> bool:
+    """Whether a module is such a one."""
+    return calls(module) == calls(reorder(np.zeros(1, int)))

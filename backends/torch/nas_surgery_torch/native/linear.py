@@ -14,6 +14,7 @@ from nas_surgery_torch.native.tracing import traced
 from nas_surgery_torch.operators.linear import sides
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 ZEROS = (nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d)
 
 
@@ -45,6 +46,26 @@ def convolution(layer: ir.Conv, shape: Shape) -> nn.Module:
     if even:
         return module
     return nn.Sequential(ZEROS[rank - 1](tuple(sides(pairs)), 0.0), module)
+
+
+def transposed(layer: ir.ConvTranspose, shape: Shape) -> nn.Module | None:
+    """nn.ConvTranspose1d to 3d, where as much is cut off on both sides."""
+    if any(before != after for before, after in layer.padding):
+        return None
+    *size, fan_in, units = layer.kernel.shape
+    with torch.device("meta"):
+        module = TRANSPOSED[len(size) - 1](
+            fan_in,
+            units,
+            tuple(size),
+            layer.strides,
+            tuple(before for before, _ in layer.padding),
+            layer.output_padding,
+            1,
+            layer.bias is not None,
+            layer.dilations,
+        )
+    return weighted(module, weight=np.moveaxis(layer.kernel, (-2, -1), (0, 1)), bias=layer.bias)
 
 
 def embedding(layer: ir.Embedding, shape: Shape) -> nn.Module:
@@ -79,7 +100,21 @@ def read_convolution(module: Any, reading: Reading) -> Layer:
     )
 
 
+def read_transposed(module: Any, reading: Reading) -> Layer:
+    """A ConvTranspose."""
+    require(module, padding_mode="zeros", groups=1)
+    return ir.ConvTranspose(
+        np.moveaxis(array(module.weight), (0, 1), (-2, -1)),
+        array(module.bias),
+        module.stride,
+        module.dilation,
+        module.padding,
+        module.output_padding,
+    )
+
+
 READ: dict[type[nn.Module], Callable[..., Layer]] = {
     nn.Linear: read_linear,
     **dict.fromkeys(CONVOLUTIONS, read_convolution),
+    **dict.fromkeys(TRANSPOSED, read_transposed),
 }

@@ -7,32 +7,41 @@ from typing import Any
 import attrs
 import numpy as np
 import torch
-from torch import fx, nn
+from torch import nn
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from nas_surgery.errors import BackendError, NasSurgeryError
 from nas_surgery.network import Array, Flatten, Layer, Network, Shape
 from nas_surgery.network.roundoff import unit_roundoff
+from nas_surgery.network.rules import infer_shapes
+from nas_surgery.network.wires import Wires
 from nas_surgery.training.native_reading import Part, Run, answer, compare
 from nas_surgery_torch.devices import repeatable
-from nas_surgery_torch.native import elementwise, linear, norms
+from nas_surgery_torch.native import elementwise, linear, norms, pools, positions
 from nas_surgery_torch.native.lies import (
-    REORDER,
-    TURNS,
     Lie,
     behind,
     flattened,
     passes_order,
     reordered,
+    reorders,
+    turns,
 )
 from nas_surgery_torch.native.settings import Reading
 
-READ = {**linear.READ, **norms.READ, **elementwise.READ}
-FIRST = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
-"""Modules that want channels before positions."""
-
+READ = {**linear.READ, **norms.READ, **pools.READ, **positions.READ, **elementwise.READ}
 
 LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
+"""Modules that work on the last axis."""
+
+EITHER = (
+    nn.Dropout,
+    nn.Softmax,
+    *(kind for kind in elementwise.READ if kind not in (nn.PReLU, nn.Flatten)),
+)
+"""Modules that do not care where channels are; all others want them before positions."""
+
+FIRST = tuple(kind for kind in READ if kind not in (*LAST, *EITHER, nn.Flatten))
 
 
 @attrs.frozen
@@ -82,37 +91,32 @@ def read(
     reads: list[Read] = []
     for path, module in modules:
         reads.append(_read(path, module, shape, lie))
-        for layer in reads[-1].layers:
-            shape = layer.output_shape(shape)
         lie = reads[-1].behind
-    layers = [layer for each in reads for layer in each.layers]
+        layers = [layer for each in reads for layer in each.layers]
+        shape = _shape_behind(start, layers)
     return Network(start, layers), reads
+
+
+def _shape_behind(shape: Shape, layers: Sequence[Layer]) -> Shape:
+    return infer_shapes(shape, tuple(layers), Wires().all(len(layers)))[-1]
 
 
 def takes_first(modules: Sequence[tuple[str, nn.Module]]) -> bool:
     """Whether samples come with channels first: where the first module that cares wants it."""
     for _, module in modules:
-        if isinstance(module, FIRST) or _turns(module) is False:
+        if isinstance(module, FIRST) or turns(module) is False:
             return True
-        if isinstance(module, (*LAST, nn.Flatten)) or _turns(module):
+        if isinstance(module, (*LAST, nn.Flatten)) or turns(module):
             return False
     return False
 
 
-def _turns(module: nn.Module) -> bool | None:
-    return TURNS.get(_traced_name(module))
-
-
-def _traced_name(module: nn.Module) -> str:
-    return type(module).__name__ if isinstance(module, fx.GraphModule) else ""
-
-
 def _read(path: str, module: nn.Module, shape: Shape, lie: Lie) -> Read:
     """A module's layers, and how its outputs lie."""
-    turned = _turns(module)
-    if turned is not None:
-        return Read(path, module, (), lie, Lie(turned and len(shape) > 1))
-    if _traced_name(module) == REORDER:
+    first = turns(module)
+    if first is not None:
+        return Read(path, module, (), lie, Lie(first and len(shape) > 1))
+    if reorders(module):
         return Read(path, module, (), lie, Lie())
     try:
         layer = _layer(module, Reading(shape, lie))

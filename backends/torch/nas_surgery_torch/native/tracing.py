@@ -50,3 +50,24 @@ def _caller(
         return fx.Proxy(graph.call_module(name, tuple(x.node for x in xs)), tracer)
 
     return call
+
+
+def calls(module: nn.Module) -> list[tuple[object, ...]]:
+    """What a traced module does, to tell it from others; the values that it holds do not matter."""
+    if not isinstance(module, fx.GraphModule):
+        return []
+    return [
+        (_name(node.target), *(_argument(argument) for argument in node.args))
+        for node in module.graph.nodes
+        if node.op.startswith("call")
+    ]
+
+
+def _argument(argument: object) -> object:
+    if not isinstance(argument, fx.Node):
+        return argument
+    return argument.target if argument.op == "get_attr" else "x"
+
+
+def _name(target: object) -> object:
+    return getattr(target, "__name__", target)

@@ -21,10 +21,12 @@ class Operator:
     """`run(arrays, *xs)` gives the outputs from the layer's arrays and what its sources give.
 
     first: whether channels come first in both; a sample of channels alone lies one way only.
+    constants: more tensors for `run`, which it finds among the arrays; numbers are float64.
     """
 
     run: Callable[..., torch.Tensor]
     first: bool = False
+    constants: Arrays = attrs.field(factory=dict)
 
 
 @attrs.frozen

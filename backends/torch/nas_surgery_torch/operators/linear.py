@@ -14,6 +14,11 @@ CONVOLUTIONS: tuple[Callable[..., torch.Tensor], ...] = (
     functional.conv2d,
     functional.conv3d,
 )
+TRANSPOSED: tuple[Callable[..., torch.Tensor], ...] = (
+    functional.conv_transpose1d,
+    functional.conv_transpose2d,
+    functional.conv_transpose3d,
+)
 
 
 def dense(layer: ir.Dense, place: Place) -> Operator:
@@ -45,6 +50,34 @@ def conv(layer: ir.Conv, place: Place) -> Operator:
             dilation=layer.dilations,
             groups=layer.groups,
         )
+
+    return Operator(run, first=True)
+
+
+def conv_transpose(layer: ir.ConvTranspose, place: Place) -> Operator:
+    """Where the two sides differ, all of the outputs are made, and then cut or continued by zeros."""
+    convolve = TRANSPOSED[place.rank - 1]
+    even = all(before == after for before, after in layer.padding)
+    padding = tuple(before for before, _ in layer.padding) if even else 0
+    pairs = zip(layer.padding, layer.output_padding, strict=True)
+    beside = sides(tuple((-before, more - after) for (before, after), more in pairs))
+
+    def run(arrays: Arrays, x: torch.Tensor) -> torch.Tensor:
+        kernel, bias = arrays["kernel"].movedim(-1, 1), arrays.get("bias")
+        more = layer.output_padding if even else 0
+        y = convolve(
+            x,
+            kernel,
+            bias if even else None,
+            stride=layer.strides,
+            padding=padding,
+            output_padding=more,
+            dilation=layer.dilations,
+        )
+        if even:
+            return y
+        y = functional.pad(y, beside)
+        return y if bias is None else y + bias.reshape(-1, *(1,) * place.rank)
 
     return Operator(run, first=True)
 

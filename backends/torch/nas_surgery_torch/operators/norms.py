@@ -52,6 +52,26 @@ def rms_norm(layer: ir.RMSNorm, place: Place) -> Operator:
     return Operator(run)
 
 
+def group_norm(layer: ir.GroupNorm, place: Place) -> Operator:
+    """Over positions and the channels of each group."""
+
+    def run(arrays: Arrays, x: torch.Tensor) -> torch.Tensor:
+        scale, offset = arrays.get("scale"), arrays.get("offset")
+        return torch.group_norm(x, layer.groups, scale, offset, layer.epsilon)
+
+    return Operator(run, first=True)
+
+
+def instance_norm(layer: ir.InstanceNorm, place: Place) -> Operator:
+    """Over the positions of each channel, which are groups of one."""
+
+    def run(arrays: Arrays, x: torch.Tensor) -> torch.Tensor:
+        scale, offset = arrays.get("scale"), arrays.get("offset")
+        return torch.group_norm(x, place.shape[-1], scale, offset, layer.epsilon)
+
+    return Operator(run, first=True)
+
+
 def softmax(layer: ir.Softmax, place: Place) -> Operator:
     """Over the channels of each position."""
     return Operator(lambda arrays, x: functional.softmax(x, -1))
