@@ -104,20 +104,16 @@ def _weighs(layer: Layer, name: str) -> bool:
 def _by_inputs(
     network: Network, address: int, layer: Layer, macs: int
 ) -> list[tuple[float, list[int]]]:
-    """A share for each source: what is saved if it had half as many channels."""
+    """A share for each source: what would be saved if it had no channels."""
     shapes = network.shapes_before(address)
     shares = [
-        2 * (macs - layer.macs(*(_halved(s) if i == j else s for j, s in enumerate(shapes))))
+        macs - layer.macs(*((*s[:-1], 0) if i == j else s for j, s in enumerate(shapes)))
         for i in range(len(shapes))
     ]
     return [
         (share / shape[-1], [source + 1])
         for share, shape, source in zip(shares, shapes, network.sources[address], strict=True)
     ]
-
-
-def _halved(shape: tuple[int, ...]) -> tuple[float, ...]:
-    return (*shape[:-1], shape[-1] / 2)
 
 
 def _size(network: Network, address: int, layer: Layer, name: str) -> tuple[float, list[int]]:

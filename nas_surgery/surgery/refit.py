@@ -12,7 +12,15 @@ from math import prod
 import attrs
 import numpy as np
 
-from nas_surgery.network import Array, Layer, Network, bias_of, kernel_of, with_weights
+from nas_surgery.network import (
+    Array,
+    Layer,
+    Network,
+    bias_of,
+    kernel_of,
+    keyed_generator,
+    with_weights,
+)
 from nas_surgery.surgery.normal import Sums, solved
 from nas_surgery.surgery.result import Narrowed
 
@@ -108,7 +116,7 @@ class _Walk:
             (theirs, ours, y),
             read,
             made,
-            np.random.default_rng((self.seed, address)),
+            keyed_generator(self.seed, "refit", address),
         )
         self.fitted[address] = fitted
         self.drifts.append(attrs.evolve(drift, address=address))
