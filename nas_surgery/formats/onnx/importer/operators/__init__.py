@@ -1,0 +1,1 @@
+"""What is made of each operator, one family a file."""
