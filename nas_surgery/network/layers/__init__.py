@@ -5,39 +5,60 @@ Channels are last. A linear layer is linear only; its activation is a layer of i
 
 from nas_surgery.network.layers.activation import Activation
 from nas_surgery.network.layers.add import Add
+from nas_surgery.network.layers.attend import Attend
 from nas_surgery.network.layers.base import Layer
 from nas_surgery.network.layers.batch_norm import BatchNorm
 from nas_surgery.network.layers.concat import Concat
+from nas_surgery.network.layers.concat_positions import ConcatPositions
 from nas_surgery.network.layers.conv import Conv
 from nas_surgery.network.layers.dense import Dense, linear_layer
 from nas_surgery.network.layers.dropout import Dropout
+from nas_surgery.network.layers.embedding import Embedding
 from nas_surgery.network.layers.flatten import Flatten
+from nas_surgery.network.layers.gru import GRU
 from nas_surgery.network.layers.join import Join
+from nas_surgery.network.layers.layer_norm import LayerNorm, RMSNorm
+from nas_surgery.network.layers.lstm import LSTM
+from nas_surgery.network.layers.multiply import Multiply
 from nas_surgery.network.layers.normalize import Normalize
+from nas_surgery.network.layers.rearrange import Rearrange
+from nas_surgery.network.layers.softmax import Softmax
+from nas_surgery.network.layers.token import Token
 
 LAYERS: dict[str, type[Layer]] = {
     layer.kind: layer
     for layer in (
-        *(Dense, Conv),
-        *(Activation,),
-        *(BatchNorm, Normalize),
-        *(Flatten, Dropout),
-        *(Add, Concat),
+        *(Dense, Conv, Embedding, LSTM, GRU),
+        *(Activation, Softmax),
+        *(BatchNorm, LayerNorm, RMSNorm, Normalize),
+        *(Flatten, Rearrange, Token, Dropout),
+        *(Add, Multiply, Concat, ConcatPositions, Attend),
     )
 }
 
 __all__ = [
+    "GRU",
     "LAYERS",
+    "LSTM",
     "Activation",
     "Add",
+    "Attend",
     "BatchNorm",
     "Concat",
+    "ConcatPositions",
     "Conv",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Join",
     "Layer",
+    "LayerNorm",
+    "Multiply",
     "Normalize",
+    "RMSNorm",
+    "Rearrange",
+    "Softmax",
+    "Token",
     "linear_layer",
 ]

@@ -45,6 +45,27 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def finite(name: str, value: Any) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, REAL) or not np.isfinite(value):
+        raise NetworkError(f"{name} must be a finite number, got {described(value)}")
+    return float(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise NetworkError(f"{name} must be True or False, got {described(value)}")
+    return bool(value)
+
+
+def wholes(name: str, value: Any, least: int = 1) -> Shape:
+    """Any number of whole numbers from `least` on."""
+    if not is_list(value):
+        raise NetworkError(f"{name} needs a list of whole numbers, got {described(value)}")
+    return tuple(whole(name, item, least) for item in value)
+
+
 def per_axis(name: str, value: Any, rank: int, least: int = 1) -> Shape:
     """One whole number for each of `rank` axes; a single one is meant for all."""
     if not is_list(value):
@@ -70,6 +91,18 @@ def check_channels(layer: object, channels: int, **arrays: Array | None) -> None
             raise NetworkError(
                 f"{type(layer).__name__}.{name} needs shape {(channels,)}, got {array.shape}"
             )
+
+
+def check_shape(layer: object, field: str, shape: Sequence[int | str], why: str = "") -> None:
+    """NetworkError unless an array that is there has the shape; a name stands for any length above 0."""
+    array = getattr(layer, field)
+    if array is None:
+        return
+    fits = array.ndim == len(shape) and 0 not in array.shape
+    if not fits or any(type(b) is int and a != b for a, b in zip(array.shape, shape, strict=True)):
+        wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        name = f"{type(layer).__name__}.{field}"
+        raise NetworkError(f"{name} needs shape ({wanted}){why}, got {array.shape}")
 
 
 def fitting(layer: object, field: str, channels: int, input_shape: Shape) -> Shape:
