@@ -11,7 +11,8 @@ from onnx import numpy_helper
 import nas_surgery as ns
 from nas_surgery.errors import ModelFileError
 from nas_surgery.formats.onnx.comparison import check_onnx, compare_onnx, onnx_function
-from nas_surgery.formats.onnx.export import INPUT, OUTPUT, export_onnx
+from nas_surgery.formats.onnx.export import export_onnx
+from nas_surgery.formats.onnx.graph import INPUT, OUTPUT
 from nas_surgery.formats.onnx.importing import read_metadata
 from nas_surgery.network import ACTIVATIONS, Activation, Dense, Dropout, Flatten, Network, Normalize
 from nas_surgery.testing.builders import Unbiased, build

@@ -32,6 +32,7 @@ from nas_surgery.network import (
     Normalize,
 )
 from nas_surgery.testing.builders import Unbiased, build
+from nas_surgery.testing.layers import around, example_layers
 from nas_surgery.testing.networks import networks
 
 FORMATS = ["safetensors", "onnx"]
@@ -54,6 +55,13 @@ NETWORKS.update(
     {
         "a sum of three": Network(3, [A, RELU, B, Add(), C], {2: (0,), 3: (0, 2, 1)}),
         "side by side": Network(3, [A, Concat(), Activation("relu6"), D], {1: (-1, 0, -1, 0)}),
+    }
+)
+NETWORKS.update(
+    {
+        f"{layer.kind} {i}": around(layer, shape)
+        for i, (layer, shape) in enumerate(example_layers())
+        if len(shape) > 1
     }
 )
 X, Y = np.arange(60.0).reshape(20, 3), np.arange(20) % 2

@@ -7,12 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_surgery.network import (
-    ACTIVATIONS,
     LAYERS,
-    Activation,
     Dense,
-    Dropout,
-    Flatten,
     Join,
     Layer,
     NetworkError,
@@ -22,21 +18,11 @@ from nas_surgery.network import (
     keyed_generator,
 )
 from nas_surgery.network.roundoff import unit_roundoff
-from nas_surgery.testing.builders import random_dense
+from nas_surgery.testing.layers import example_layers
 
 BATCH = 7
-GENERATOR = np.random.default_rng(0)
-NORMALIZE = Normalize(GENERATOR.normal(size=3), GENERATOR.uniform(0.5, 2, 3))
-EXAMPLES = [
-    (random_dense(GENERATOR, 3, 4), (3,)),
-    (random_dense(GENERATOR, 3, 4), (2, 3)),
-    (random_dense(GENERATOR, 3, 4, bias=False), (3,)),
-    *((Activation(name), (2, 3)) for name in ACTIVATIONS),
-    (Flatten(), (3,)),
-    (Flatten(), (4, 2, 3)),
-    (Dropout(0.4), (2, 3)),
-    (NORMALIZE, (2, 3)),
-]
+NORMALIZE = Normalize(np.array([1.0, -2.0, 0.5]), np.array([0.5, 2.0, 1.5]))
+EXAMPLES = example_layers()
 SEEDS = st.integers(0, 99)
 every_layer = pytest.mark.parametrize(
     ("layer", "shape"), EXAMPLES, ids=lambda value: getattr(value, "kind", None)
@@ -55,10 +41,16 @@ def along(array, axis, matrix):
 def changed(layer, places, matrix):
     """The layer with all its arrays mapped along the places."""
     arrays = layer.arrays()
-    held = {
-        at.array: along(arrays[at.array], at.axis, matrix) for at in places if at.array in arrays
-    }
-    return attrs.evolve(layer, **held)
+    held = {}
+    for at in places:
+        if at.array in arrays:
+            held[at.array] = along(held.get(at.array, arrays[at.array]), at.axis, matrix)
+    return layer.resized(**held)
+
+
+def in_blocks(layer, matrix):
+    """The same map for each block of channels."""
+    return np.kron(np.eye(layer.blocks), matrix)
 
 
 def channel_map(kind, n, seed):
@@ -83,10 +75,11 @@ def test_what_reads_channels_reads_changed_ones(layer, shape, seed):
     """With D V along the axes that read, h gives what h D gave."""
     if not layer.channels.reads:
         return
-    decode = drawn(seed, seed % 4 + 1, shape[-1])
-    h = drawn(seed + 1, BATCH, *shape[:-1], len(decode))
+    decode = drawn(seed, seed % 4 + 1, shape[-1] // layer.blocks)
+    h = drawn(seed + 1, BATCH, *shape[:-1], layer.blocks * len(decode))
     reader = changed(layer, layer.channels.reads, decode.T)
-    assert np.allclose(reader.forward(h), layer.forward(h @ decode), atol=1e-12)
+    wanted = layer.forward(h @ in_blocks(layer, decode))
+    assert np.allclose(reader.forward(h), wanted, atol=1e-12)
 
 
 @every_layer
@@ -97,7 +90,8 @@ def test_what_makes_channels_makes_changed_ones(layer, shape, seed):
     assert bool(layer.channels.writes) == (layer.channels.outputs is Outputs.FRESH)
     if layer.channels.outputs is not Outputs.FRESH:
         return
-    encode = drawn(seed, layer.output_shape(shape)[-1], seed % 4 + 1)
+    width = layer.output_shape(shape)[-1] // layer.blocks
+    encode = in_blocks(layer, drawn(seed, width, seed % 4 + 1))
     x = drawn(seed + 1, BATCH, *shape)
     writer = changed(layer, layer.channels.made, encode)
     assert np.allclose(writer.forward(x), layer.forward(x) @ encode, atol=1e-12)
@@ -106,17 +100,24 @@ def test_what_makes_channels_makes_changed_ones(layer, shape, seed):
 @every_layer
 @given(SEEDS)
 def test_maps_pass_as_declared_and_no_more_general_ones(layer, shape, seed):
-    """layer(h M) = layer(h) M, at each position where channels are tiled, for the kind that passes."""
+    """layer(h M) = layer(h) M, at each position where channels are tiled, for the kind that passes.
+
+    Values per channel go with the channels, and are not weighed.
+    """
     outputs = layer.channels.outputs
     if outputs not in (Outputs.SAME, Outputs.TILE):
         assert layer.passes is Passes.NOTHING
         return
     h = 8 * drawn(seed, 300, *shape)
-    for kind in (Passes.SELECTION, Passes.MONOMIAL, Passes.ANY):
+    kinds = [Passes.SELECTION, Passes.MONOMIAL, Passes.ANY]
+    if set(layer.arrays()) & {at.array for at in layer.channels.made}:
+        kinds.remove(Passes.ANY)
+        assert layer.passes is not Passes.ANY
+    for kind in kinds:
         m = channel_map(kind, shape[-1], seed)
         tiles = np.prod(shape[:-1], dtype=int) if outputs is Outputs.TILE else 1
         after = layer.forward(h) @ np.kron(np.eye(tiles), m)
-        found = changed(layer, layer.channels.made, m).forward(h @ m)
+        found = changed(layer, layer.channels.made, np.sign(m)).forward(h @ m)
         assert np.allclose(found, after, atol=1e-12) == (kind <= layer.passes), kind
 
 
@@ -125,9 +126,10 @@ def test_every_trainable_array_says_where_its_channels_are(layer, shape):
     """Surgery must know what to do with it, and with what an optimizer keeps of it."""
     channels = layer.channels
     declared = {at.array for at in (*channels.reads, *channels.made)}
-    assert set(layer.trainable) <= declared
     if channels.outputs is Outputs.FROZEN:
         assert not declared
+        return
+    assert {*layer.trainable, *layer.statistics} <= declared
 
 
 @every_layer

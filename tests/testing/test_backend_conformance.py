@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
-from nas_surgery.network import LAYERS, Activation, Dense, Dropout, Network
+from nas_surgery.network import Activation, Dense, Dropout, Network
 from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.testing import BackendConformance
 from nas_surgery.testing.backend import dropout
@@ -314,4 +314,4 @@ def test_what_a_backend_does_not_offer_is_not_collected(tmp_path, native, float6
 def test_every_kind_of_layer_is_held_to_the_suite():
     """A new one without a network there would pass on every backend that ignores it."""
     met = {layer.kind for network in NETWORKS.values() for layer in network.layers}
-    assert met == {kind for kind, layer in LAYERS.items() if not layer.several}
+    assert met == Backend.layer_kinds

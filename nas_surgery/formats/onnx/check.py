@@ -11,9 +11,9 @@ from typing import Any
 
 OPERATORS = frozenset(
     {
-        *("Add", "Cast", "Clip", "Concat", "Div", "Elu", "Flatten", "Gelu", "Gemm", "Identity"),
-        *("LeakyRelu", "MatMul", "Max", "Min", "Mul", "Relu", "Selu", "Sigmoid", "Softplus"),
-        *("Sub", "Tanh"),
+        *("Add", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div", "Elu", "Flatten"),
+        *("Gelu", "Gemm", "Identity", "LeakyRelu", "MatMul", "Max", "Min", "Mul", "Relu", "Selu"),
+        *("Sigmoid", "Softplus", "Sub", "Tanh", "Transpose"),
     }
 )
 MIN_OPSET, MIN_IR = 20, 9

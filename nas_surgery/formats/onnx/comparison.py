@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nas_surgery.errors import ModelFileError
-from nas_surgery.formats.onnx.export import INPUT, OUTPUT
+from nas_surgery.formats.onnx.graph import INPUT, OUTPUT
 from nas_surgery.network import Array, Network
 from nas_surgery.network.rounding import bounded_forward
 from nas_surgery.network.roundoff import unit_roundoff

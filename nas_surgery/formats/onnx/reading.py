@@ -54,7 +54,9 @@ _TENSOR = Message(
     },
 )
 _ENTRY = Message("metadata_props", once=frozenset({1, 2}))
-_DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 11: np.dtype("<f8")}
+_FLOATS: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 11: np.dtype("<f8")}
+_WHOLE: dict[int, np.dtype[Any]] = {7: np.dtype("<i8")}  # sizes and axes, as some operators take
+_LAYERS = "layers."  # how the names of their arrays begin
 
 
 @attrs.frozen(eq=False)
@@ -91,7 +93,7 @@ def read_export(content: bytes) -> Export:
         if name in arrays:
             raise ModelFileError(f"initializer {name!r} is there twice")
         arrays[name] = array
-    layers = {name: array for name, array in arrays.items() if name.startswith("layers.")}
+    layers = {name: array for name, array in arrays.items() if name.startswith(_LAYERS)}
     return Export(metadata.pop(METADATA_KEY), _values(metadata), layers)
 
 
@@ -170,9 +172,10 @@ def _initializer(data: memoryview) -> tuple[str, Array]:
     if fields.get(14, [0]) != [0]:
         raise ModelFileError(f"{name}: external data is never read")
     kind = fields.get(2, [0])[0]
-    if not isinstance(kind, int) or kind not in _DTYPES:
+    dtypes = _FLOATS if name.startswith(_LAYERS) else _FLOATS | _WHOLE
+    if not isinstance(kind, int) or kind not in dtypes:
         raise ModelFileError(f"{name}: data type {kind!r} is neither float nor double")
-    dtype, shape = _DTYPES[kind], [n for value in fields.get(1, []) for n in varints(value)]
+    dtype, shape = dtypes[kind], [n for value in fields.get(1, []) for n in varints(value)]
     if len(shape) > MAX_AXES or any(n >= 2**63 for n in shape):
         raise ModelFileError(f"{name}: a shape has at most {MAX_AXES} axes and none below 0")
     raw = _bytes(fields.get(9, [b""])[0], name)

@@ -106,6 +106,10 @@ class Layer(ABC):
         values = self._fields()
         return {k: v for k, v in values.items() if v is not None and not isinstance(v, np.ndarray)}
 
+    def resized(self, **arrays: Array) -> "Layer":
+        """The layer with other arrays, and with settings that go with their sizes."""
+        return attrs.evolve(self, **arrays)  # type: ignore[misc]
+
     def _fields(self) -> dict[str, Any]:
         """Field values by name; every layer is an attrs class."""
         return attrs.asdict(cast(attrs.AttrsInstance, self), recurse=False)

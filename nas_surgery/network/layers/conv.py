@@ -98,7 +98,9 @@ class Conv(Layer):
 
     @property
     def passes(self) -> Passes:
-        return Passes.SELECTION if self.depthwise else Passes.NOTHING
+        if not self.depthwise:
+            return Passes.NOTHING
+        return Passes.MONOMIAL if self.bias is None else Passes.SELECTION
 
     @property
     def blocks(self) -> int:
@@ -134,6 +136,11 @@ class Conv(Layer):
         if self.groups > 1:
             parts.append("depthwise" if self.depthwise else f"{self.groups} groups")
         return ", ".join(parts)
+
+    def resized(self, **arrays: Array) -> "Conv":
+        """A depthwise one stays such, whatever the number of its channels."""
+        groups = arrays.get("kernel", self.kernel).shape[-1] if self.depthwise else self.groups
+        return attrs.evolve(self, groups=groups, **arrays)
 
     def _filtered(self, x: Array) -> Array:
         """Each channel by itself."""
