@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from nas_surgery.formats.onnx.interface import Port
 from nas_surgery.network import Array
 
 
@@ -20,18 +21,6 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     proto: Any
-
-
-@attrs.frozen
-class Port:
-    """An input or output of a file. shape: sizes, names of sizes, or None where nothing is said; None if it has no rank.
-
-    kind: its number among the element types of ONNX.
-    """
-
-    name: str
-    kind: int
-    shape: tuple[int | str | None, ...] | None
 
 
 @attrs.frozen(eq=False)

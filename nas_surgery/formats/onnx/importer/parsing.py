@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from nas_surgery.formats.onnx.importer.nodes import Graph, Node, Port
+from nas_surgery.formats.onnx.importer.nodes import Graph, Node
 from nas_surgery.formats.onnx.importer.outside import Outside
+from nas_surgery.formats.onnx.interface import Port
 from nas_surgery.network import Array
 
 OPSETS = range(9, 27)

@@ -16,7 +16,7 @@ from nas_surgery.formats.onnx.importer.views import (
     standing,
     whole,
 )
-from nas_surgery.network import Flatten, Shape
+from nas_surgery.network import Array, Flatten, Rearrange, Shape
 
 
 def arranged(sketch: Sketch, view: View, channel: int) -> View:
@@ -42,14 +42,10 @@ def arranged(sketch: Sketch, view: View, channel: int) -> View:
 def on_channels(sketch: Sketch, view: View, channel: int) -> View:
     """A view whose axis is all channels in their order, wherever its positions are."""
     view, channel = cut_alike(view), view.axis(channel)
-    if view.axes[channel] == view.channels and (view.channels or not _astray(view, channel)):
+    bare = view.rank == 2 and len(view.shape) > 2
+    if view.axes[channel] == view.channels and view.sizes[channel] == view.shape[-1] and not bare:
         return view
     return arranged(sketch, view, channel)
-
-
-def _astray(view: View, channel: int) -> bool:
-    """Whether an axis of size 1 is not that of the only channel there is."""
-    return view.sizes[channel] != view.shape[-1]
 
 
 def _positioned(sketch: Sketch, view: View, positions: Sequence[Factors]) -> int:
@@ -62,14 +58,16 @@ def _positioned(sketch: Sketch, view: View, positions: Sequence[Factors]) -> int
 
 def rearranged(sketch: Sketch, view: View, positions: Sequence[Factors]) -> int:
     """A source with new position axes, each made of factors of the old ones."""
-    from nas_surgery.network import Rearrange
-
     parts = _parts(view, positions)
-    order = [parts.index(factor) for axis in positions for factor in axis]
+    if not positions:
+        return sketch.add(Flatten(), view.source)
+    ones = sum(not axis for axis in positions)  # which come last, as factors of size 1
+    spare = iter(range(len(parts), len(parts) + ones))
+    order = [i for axis in positions for i in ([parts.index(f) for f in axis] or [next(spare)])]
     layer = Rearrange(
-        shape=tuple(factor.size for factor in parts),
+        shape=(*(factor.size for factor in parts), *(1,) * ones),
         order=tuple(order),
-        result=tuple(len(axis) for axis in positions),
+        result=tuple(max(len(axis), 1) for axis in positions),
     )
     return sketch.add(layer, view.source)
 
@@ -135,3 +133,82 @@ def _placed(
     for place, axis in enumerate(others, 1):
         axes[axis] = whole(place, shape[place])
     return View(source, shape, tuple(axes))
+
+
+def spread(sketch: Sketch, view: View, values: Array) -> tuple[View, Array]:
+    """A constant that is broadcast to a tensor, as it lies to what the view's source gives: (*positions or ones,
+    channels or 1)."""
+    if values.ndim > view.rank:
+        raise Outside(f"a constant of {values.ndim} axes makes more of {view.rank}")
+    values = values.reshape((1,) * (view.rank - values.ndim) + values.shape)
+    for size, other in zip(values.shape, view.sizes, strict=True):
+        if size not in (1, other):
+            raise Outside(f"a constant of shape {values.shape} does not fit {view.sizes}")
+    values = _one_sample(view, values)
+    parts = [
+        [factor.size if size > 1 else 1 for factor in axis]
+        for size, axis in zip(values.shape, view.axes, strict=True)
+    ]
+    split = values.reshape([n for axis in parts for n in axis])
+    factors = [factor for axis in view.axes for factor in axis]
+    order = sorted(range(len(factors)), key=lambda i: (factors[i].axis, -factors[i].stride))
+    moved = split.transpose(order)
+    return view, _put_together(view, moved, [factors[i] for i in order])
+
+
+def _one_sample(view: View, values: Array) -> Array:
+    """The constant without the batch, along which it must not differ."""
+    for i, axis in enumerate(view.axes):
+        if values.shape[i] > 1 and any(factor.axis == 0 for factor in axis):
+            first = values.take([0], axis=i)
+            if len(axis) > 1 or not (values == first).all():
+                raise Outside("a constant that differs from sample to sample")
+            values = first
+    return values
+
+
+def _put_together(view: View, values: Array, factors: Sequence[Factor]) -> Array:
+    """Axes of factors as axes of the source; a constant is repeated where it has only some factors of one."""
+    sizes = []
+    for axis, size in enumerate(view.shape[1:], 1):
+        held = [i for i, factor in enumerate(factors) if factor.axis == axis]
+        if held and any(values.shape[i] > 1 for i in held):
+            full = list(values.shape)
+            for i in held:
+                full[i] = factors[i].size
+            values = np.broadcast_to(values, full)
+            sizes.append(size)
+        else:
+            sizes.append(1)
+    return values.reshape(sizes)
+
+
+def aligned(sketch: Sketch, views: Sequence[View]) -> list[View]:
+    """Views whose sources a join can read: arranged alike, but for axes of size 1."""
+    views = [cut_alike(view) for view in views]
+    rank = max(view.rank for view in views)
+    views = [_longer(view, rank) for view in views]
+    first = views[0]
+    if all(view.axes == first.axes and view.shape == first.shape for view in views):
+        return views
+    channel = _channel_axis(views)
+    return [_gate(view, channel) or arranged(sketch, view, channel) for view in views]
+
+
+def _gate(view: View, channel: int) -> View | None:
+    """The view itself, if it is one vector of channels, which a join spreads over positions."""
+    vector = len(view.shape) == 2 and view.axes[channel] == view.channels
+    return view if vector and view.batch is not None else None
+
+
+def _longer(view: View, rank: int) -> View:
+    return View(view.source, view.shape, ((),) * (rank - view.rank) + view.axes)
+
+
+def _channel_axis(views: Sequence[View]) -> int:
+    """The axis in which the tensors have their channels."""
+    for view in views:
+        for i, axis in enumerate(view.axes):
+            if axis and all(factor.axis == view.last for factor in axis):
+                return i
+    return 1 if views[0].rank > 1 else 0

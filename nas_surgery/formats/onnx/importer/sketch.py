@@ -1,7 +1,6 @@
 """A network that grows while a file is read: layers, what they read, and the shapes behind them."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import attrs
 
@@ -70,24 +69,30 @@ class Sketch:
     def channels_first(self, address: int) -> View:
         return channels_first(address, self.shape(address))
 
-    def network(self, output: int) -> Network:
-        """The layers that an output needs."""
-        needed = _needed(self.sources, output)
+    def needed(self, output: int) -> list[int]:
+        """The addresses that an output depends on, in their order."""
+        found, waiting = set(), [output]
+        while waiting:
+            address = waiting.pop()
+            if address != INPUT and address not in found:
+                found.add(address)
+                waiting.extend(self.sources[address])
+        return sorted(found)
+
+    def network(self, output: int, dtype: type) -> Network:
+        """The layers that an output needs, with arrays of one dtype."""
+        needed = self.needed(output)
         place = {INPUT: INPUT} | {address: i for i, address in enumerate(needed)}
-        layers = [self.layers[address] for address in needed]
         wires = {
             place[address]: tuple(place[source] for source in self.sources[address])
             for address in needed
         }
+        layers = [_cast(self.layers[address], dtype) for address in needed]
         return Network(self.input_shape, layers, wires)
 
 
-def _needed(sources: Sequence[tuple[int, ...]], output: int) -> list[int]:
-    """The addresses that an output depends on, in their order."""
-    found, waiting = set(), [output]
-    while waiting:
-        address = waiting.pop()
-        if address != INPUT and address not in found:
-            found.add(address)
-            waiting.extend(sources[address])
-    return sorted(found)
+def _cast(layer: Layer, dtype: type) -> Layer:
+    arrays = layer.arrays()
+    if all(array.dtype == dtype for array in arrays.values()):
+        return layer
+    return attrs.evolve(layer, **{k: v.astype(dtype) for k, v in arrays.items()})  # type: ignore[misc]

@@ -1,7 +1,6 @@
 """What a tensor of a file may be while the file is read: an array, a view, or a promise of one."""
 
 from collections.abc import Callable
-from functools import cached_property
 
 import attrs
 
@@ -50,6 +49,28 @@ class Curved(Promise):
     def _made(self, sketch: Sketch) -> View:
         found = self.known(sketch, self)
         return self.plain() if found is None else found
+
+
+@attrs.define(eq=False)
+class Score(Promise):
+    """What queries and keys say of each other, before or behind its Softmax.
+
+    tensor: its arrangement of (batch, *outer positions, heads, queries, keys). queries, keys: the layers that
+    give them, (*outer, positions, heads * width). bias: (*outer or ones, heads or 1, queries or 1, keys or 1).
+    """
+
+    tensor: View
+    queries: int
+    keys: int
+    scale: float = 1.0
+    bias: Array | None = None
+    shares: bool = False
+
+    def moved(self, function: Callable[[View], View]) -> "Score":
+        return attrs.evolve(self, tensor=function(self.tensor))
+
+    def _made(self, sketch: Sketch) -> View:
+        raise Outside("a product of two branches that is not part of a usual attention")
 
 
 Value = Array | View | Promise | Unknown

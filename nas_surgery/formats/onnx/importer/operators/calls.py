@@ -9,7 +9,7 @@ import numpy as np
 from nas_surgery.formats.onnx.importer.nodes import Node
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.sketch import Sketch
-from nas_surgery.formats.onnx.importer.values import Promise, Value, as_constant, as_view
+from nas_surgery.formats.onnx.importer.values import Score, Value, as_constant, as_view
 from nas_surgery.formats.onnx.importer.views import View
 from nas_surgery.network import Array
 
@@ -18,12 +18,18 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 @attrs.frozen(eq=False)
 class Call:
-    """A node with what it is given. alone: whether nobody else reads its first input."""
+    """A node with what it is given.
+
+    alone: whether what it reads was made by layers of the node before, and is read by nobody else.
+    next: the operators that read its first output. used: which outputs are read.
+    """
 
     node: Node
     inputs: Sequence[Value | None]
     sketch: Sketch
     alone: bool
+    next: frozenset[str]
+    used: tuple[bool, ...]
 
     @property
     def version(self) -> int:
@@ -61,6 +67,13 @@ class Call:
     def bias(self, index: int) -> Array | None:
         return None if self.value(index) is None else self.weights(index, 1)
 
+    def moved(self, function: Callable[[View], View]) -> Value:
+        """What only arranges the first input anew, which may be scores of attention."""
+        value = self.value(0)
+        if isinstance(value, Score):
+            return value.moved(function)
+        return function(self.view(0))
+
     def is_constant(self, index: int) -> bool:
         return isinstance(self.value(index), np.ndarray)
 
@@ -88,7 +101,3 @@ def makes(*operators: str) -> Callable[[Callable[[Call], Made]], Callable[[Call]
         return function
 
     return enter
-
-
-def is_promise(value: Value | None) -> bool:
-    return isinstance(value, Promise)
