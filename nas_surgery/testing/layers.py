@@ -7,16 +7,29 @@ from math import prod
 
 from nas_surgery.network import (
     ACTIVATIONS,
+    GRU,
+    LSTM,
     Activation,
+    Add,
     Array,
+    Attend,
     BatchNorm,
+    Concat,
+    ConcatPositions,
     Conv,
     Dropout,
+    Embedding,
     Flatten,
     Layer,
+    LayerNorm,
+    Multiply,
     Network,
     Normalize,
+    Rearrange,
+    RMSNorm,
     Shape,
+    Softmax,
+    Token,
     keyed_generator,
 )
 from nas_surgery.testing.builders import exact_in_float32, random_dense
@@ -84,9 +97,83 @@ def norms() -> list[Example]:
     ]
 
 
+def sequences() -> list[Example]:
+    """What stands in networks for sequences."""
+    values = Values(3)
+    normal, scale, offset = values.normal, values.normal(3), values.normal(3)
+    return [
+        (LayerNorm(scale, offset), (2, 3)),
+        (LayerNorm(epsilon=0.25), (4, 2, 3)),
+        (LayerNorm(offset=offset), (3,)),
+        (RMSNorm(scale), (2, 3)),
+        (RMSNorm(scale, 0.5), (4, 2, 3)),
+        (Softmax(), (2, 3)),
+        (Embedding(normal(5, 3)), (4,)),
+        (Token(normal(2, 3)), (4, 3)),
+        (Rearrange((2, 2, 3, 2), (0, 2, 1, 3), (2, 2)), (4, 6, 3)),
+        (Rearrange((4, 2), (1, 0), (1, 1)), (4, 2, 3)),
+        (Rearrange((8,), (0,), (1,)), (4, 2, 3)),
+        (LSTM(normal(3, 4, 2), normal(2, 4, 2), normal(4, 2)), (4, 3)),
+        (LSTM(normal(3, 4, 2), normal(2, 4, 2), sequences=False, reverse=True), (4, 3)),
+        (GRU(normal(3, 3, 2), normal(2, 3, 2), normal(3, 2), normal(3, 2), reverse=True), (4, 3)),
+        (GRU(normal(3, 3, 2), normal(2, 3, 2), None, normal(3, 2), sequences=False), (4, 3)),
+        (GRU(normal(3, 3, 2), normal(2, 3, 2)), (1, 3)),
+    ]
+
+
 def example_layers() -> list[Example]:
     """All of them."""
-    return [*simple_layers(), *convolutions(), *norms()]
+    return [*simple_layers(), *convolutions(), *norms(), *sequences()]
+
+
+def joined() -> dict[str, Network]:
+    """Networks with joins of every kind, on images and sequences of 3 channels.
+
+    Where a convolution stands before them, ONNX has the channels of that source first.
+    """
+    values, attention = Values(4), Values(5)
+    image, sequence, pixel = (2, 4, 3), (4, 3), Conv(values.normal(1, 1, 3, 3), values.normal(3))
+
+    def dense(fan_in: int, units: int) -> Layer:
+        return random_dense(values.generator, fan_in, units)
+
+    def attend(heads: int, scale: float | None, causal: bool, bias: Array | None) -> Network:
+        three = [dense(3, 4), dense(3, 4), dense(3, 6)]
+        layers = [*three, Attend(heads, scale, causal, bias), Flatten(), dense(24, 2)]
+        return Network(sequence, layers, {1: (-1,), 2: (-1,), 3: (0, 1, 2)})
+
+    def three(join: Layer, width: int) -> Network:
+        layers = [pixel, dense(3, 3), join, Flatten(), dense(width, 2)]
+        return Network(image, layers, {1: (-1,), 2: (1, 0, -1)})
+
+    def gate(join: Layer, sources: tuple[int, int]) -> Network:
+        layers = [pixel, Flatten(), dense(24, 3), join, Flatten(), dense(24, 2)]
+        return Network(image, layers, {3: sources})
+
+    windows = Rearrange((2, 2, 2), (1, 0, 2), (1, 2))
+    return {
+        **{f"{join.kind} of three": three(join, 24) for join in (Add(), Multiply())},
+        "concat of three": three(Concat(), 72),
+        "positions of three": three(ConcatPositions(1), 72),
+        "gated": gate(Multiply(), (0, 2)),
+        "gated, the gate first": gate(Multiply(), (2, 0)),
+        "gated input": gate(Multiply(), (-1, 2)),
+        "a sum with a vector": gate(Add(), (2, 0)),
+        "attention": attend(2, None, False, None),
+        "attention that is scaled and causal": attend(1, 0.3, True, None),
+        "attention with a bias": attend(2, None, True, attention.normal(2, 4, 4)),
+        "attention with one bias for all heads": attend(2, 0.5, False, attention.normal(1, 4, 4)),
+        "attention in windows": Network(
+            image,
+            [windows, Attend(1), Flatten(), dense(24, 2)],
+            {1: (0, 0, 0)},
+        ),
+        "attention to others": Network(
+            sequence,
+            [ConcatPositions(), Attend(3), Flatten(), dense(12, 2)],
+            {0: (-1, -1), 1: (-1, 0, 0)},
+        ),
+    }
 
 
 def around(layer: Layer, shape: Shape) -> Network:

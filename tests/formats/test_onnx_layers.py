@@ -11,13 +11,21 @@ from nas_surgery.formats.onnx.comparison import compare_onnx, onnx_function
 from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.safetensors import from_bytes, to_bytes
 from nas_surgery.network import Activation, BatchNorm, Conv, Dense, Layer, Network
-from nas_surgery.testing.layers import Values, around, example_layers, usual
+from nas_surgery.testing.layers import Values, around, example_layers, joined, usual
 from nas_surgery.testing.networks import inputs
 
 TOLERANCE = 1e-5
+JOINED = joined()
 every_layer = pytest.mark.parametrize(
     ("layer", "shape"), example_layers(), ids=lambda value: getattr(value, "kind", None)
 )
+
+
+def tolerance(content, dtype):
+    """1e-10 where all is computed in float64."""
+    nodes = onnx.load_model_from_string(content).graph.node
+    narrowed = any(node.name.endswith("narrow") for node in nodes)
+    return TOLERANCE if narrowed or dtype == np.float32 else 1e-10
 
 
 @every_layer
@@ -28,10 +36,23 @@ def test_every_layer_means_the_same_under_onnxruntime(layer, shape, dtype):
     content, x = export_onnx(network), usual(layer, shape, 5)
     agreement = compare_onnx(content, network, x)
     assert not agreement.beyond
-    assert agreement.difference <= TOLERANCE
+    assert agreement.difference <= tolerance(content, dtype)
     none = onnx_function(content)(x[:0])
     assert none.shape == (0, 2)
     assert none.dtype == dtype
+    onnx.checker.check_model(onnx.load_model_from_string(content), full_check=True)
+
+
+@pytest.mark.parametrize("name", JOINED)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_join_means_the_same_under_onnxruntime(name, dtype):
+    """Wherever its sources have their channels and positions; with N samples, one, and none."""
+    network = JOINED[name].astype(dtype)
+    content = export_onnx(network)
+    agreement = compare_onnx(content, network, inputs(network, 5))
+    assert not agreement.beyond
+    assert agreement.difference <= tolerance(content, dtype)
+    assert onnx_function(content)(inputs(network, 5)[:0]).shape == (0, 2)
     onnx.checker.check_model(onnx.load_model_from_string(content), full_check=True)
 
 

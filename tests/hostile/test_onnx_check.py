@@ -15,7 +15,7 @@ from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.onnx.reading import check_foreign
 from nas_surgery.network import ACTIVATIONS, Activation, Concat, Flatten, Network, Normalize
 from nas_surgery.testing.builders import Unbiased, build
-from nas_surgery.testing.layers import around, example_layers
+from nas_surgery.testing.layers import around, example_layers, joined
 
 GOOD = export_onnx(build(3, 4, "relu", 2))
 
@@ -27,6 +27,7 @@ def test_the_operators_allowed_are_those_that_are_exported():
     layers = [Concat(), Activation("relu6"), *build(4, 2).layers]
     networks.append(Network(2, layers, {0: (-1, -1)}))
     networks += [around(*example) for example in example_layers()]
+    networks += joined().values()
     models = [onnx.ModelProto.FromString(export_onnx(network)) for network in networks]
     exported = {node.op_type for model in models for node in model.graph.node}
     assert exported == onnx_check.OPERATORS

@@ -32,7 +32,7 @@ from nas_surgery.network import (
     Normalize,
 )
 from nas_surgery.testing.builders import Unbiased, build
-from nas_surgery.testing.layers import around, example_layers
+from nas_surgery.testing.layers import around, example_layers, joined
 from nas_surgery.testing.networks import networks
 
 FORMATS = ["safetensors", "onnx"]
@@ -61,9 +61,10 @@ NETWORKS.update(
     {
         f"{layer.kind} {i}": around(layer, shape)
         for i, (layer, shape) in enumerate(example_layers())
-        if len(shape) > 1
+        if len(shape) > 1 or layer.channels.writes
     }
 )
+NETWORKS.update(joined())
 X, Y = np.arange(60.0).reshape(20, 3), np.arange(20) % 2
 
 

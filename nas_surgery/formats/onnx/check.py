@@ -11,9 +11,11 @@ from typing import Any
 
 OPERATORS = frozenset(
     {
-        *("Add", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div", "Elu", "Flatten"),
-        *("Gelu", "Gemm", "Identity", "LeakyRelu", "MatMul", "Max", "Min", "Mul", "Relu", "Selu"),
-        *("Sigmoid", "Softplus", "Sub", "Tanh", "Transpose"),
+        *("Add", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div", "Elu"),
+        *("Expand", "Flatten", "GRU", "Gather", "Gelu", "Gemm", "Identity", "LSTM"),
+        *("LayerNormalization", "LeakyRelu", "MatMul", "Max", "Min", "Mul", "Pad"),
+        *("ReduceMean", "Relu", "Reshape", "Selu", "Shape", "Sigmoid", "Slice", "Softmax"),
+        *("Softplus", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"),
     }
 )
 MIN_OPSET, MIN_IR = 20, 9

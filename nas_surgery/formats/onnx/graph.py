@@ -21,8 +21,8 @@ INPUT, OUTPUT = "input", "logits"
 # onnxruntime has these for float32 alone on the CPU
 _FLOAT32_ONLY = frozenset(
     {
-        *("AveragePool", "Conv", "ConvTranspose", "Elu", "Erf", "Gelu", "HardSigmoid"),
-        *("HardSwish", "InstanceNormalization", "LeakyRelu", "Mish", "PRelu", "Resize"),
+        *("AveragePool", "Conv", "ConvTranspose", "Elu", "Erf", "GRU", "Gelu", "HardSigmoid"),
+        *("HardSwish", "InstanceNormalization", "LSTM", "LeakyRelu", "Mish", "PRelu", "Resize"),
         *("Selu", "Softplus", "Softsign", "ThresholdedRelu"),
     }
 )
