@@ -42,11 +42,13 @@ def imported(content: bytes) -> Imported:
             raise Outside("its outputs are not made of one tensor")
     except Outside as outside:
         raise Refused([Reason(str(outside))]) from None
-    tries = [_try(graph, port, end, layout) for layout in layouts(len(port.sizes or ()) - 1)]
-    for result in tries:
+    refusals = []
+    for layout in layouts(len(port.sizes or ()) - 1):
+        result = _try(graph, port, end, layout)
         if isinstance(result, Imported):
             return result
-    raise Refused(min((r for r in tries if not isinstance(r, Imported)), key=len))
+        refusals.append(result)
+    raise Refused(min(refusals, key=len))
 
 
 def _only_input(graph: Graph) -> Port:

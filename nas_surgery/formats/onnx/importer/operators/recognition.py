@@ -47,12 +47,12 @@ def _same(a: Array, b: Array) -> bool:
 
 def _line(found: Array) -> list[Layer] | None:
     """A factor and an offset; nothing at all for what leaves values as they are."""
-    from nas_surgery.network import Scale, Shift
-
     offset = _at(found, 0.0)
     factor = _at(found, 1.0) - offset
     if not _same(factor * GRID + offset, found):
         return None
+    from nas_surgery.network import Scale, Shift
+
     layers: list[Layer] = []
     if factor != 1:
         layers.append(Scale(np.array([factor], np.float32)))
