@@ -42,9 +42,9 @@ class Backend(ABC):
         """Raise BackendError if the network forks or holds a layer that this backend cannot train."""
         self._check_wires(network)
         for address, layer in enumerate(network.layers):
-            if layer.kind not in self.layer_kinds:
+            if layer.needs not in self.layer_kinds:
                 raise BackendError(
-                    f"layer {address}: the {self.name} backend cannot train a {type(layer).__name__};"
+                    f"layer {address}: the {self.name} backend cannot train a {layer.describe()};"
                     f" it trains {', '.join(sorted(self.layer_kinds))}"
                 )
 

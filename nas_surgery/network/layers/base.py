@@ -63,6 +63,11 @@ class Layer(ABC):
         return self.error_behind(x, off, unit)
 
     @property
+    def needs(self) -> str:
+        """What a backend must know to train it, as its `layer_kinds` name it: mostly the kind."""
+        return self.kind
+
+    @property
     def blocks(self) -> int:
         """In how many blocks of equal size its channels stand, which surgery has to keep equal."""
         return 1

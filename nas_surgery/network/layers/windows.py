@@ -120,7 +120,9 @@ class Windows:
     @property
     def pads(self) -> bool:
         """Whether anything may stand beside the inputs."""
-        return isinstance(self.padding, str) or any(map(any, self.padding))
+        if isinstance(self.padding, str):
+            return max(self.reach) > 1
+        return any(map(any, self.padding))
 
     @property
     def places(self) -> int:
