@@ -11,7 +11,7 @@ from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.interface import Port
 from nas_surgery.network import Array
 
-OPSETS = range(9, 27)
+OPSETS = range(6, 27)
 DOMAINS = ("", "ai.onnx.ml")
 MAX_NODES = 50_000
 MAX_AXES = 16

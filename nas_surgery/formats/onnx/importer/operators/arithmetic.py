@@ -32,11 +32,23 @@ def binary(call: Call) -> Made:
     """Of two tensors, or several one after the other."""
     operator = {"Sum": "Add"}.get(call.node.operator, call.node.operator)
     result = call.inputs[0]
-    for value in call.inputs[1:]:
+    others = [_broadcast(call, result, value) for value in call.inputs[1:]]
+    for value in others:
         result = _pair(call, operator, result, value)
     if result is None or isinstance(result, np.ndarray):
         raise Outside("it has no input that depends on the network's")
     return result
+
+
+def _broadcast(call: Call, a: Value | None, b: Value | None) -> Value | None:
+    """The second input as opsets before 7 have it: its axes begin at the one that an attribute names."""
+    axis = call.setting("axis")
+    if call.version >= 7 or axis is None or not isinstance(b, np.ndarray):
+        return b
+    more = _rank(call.sketch, a) - int(axis) - b.ndim
+    if more < 0 or axis < 0:
+        raise Outside(f"its axis {axis} does not fit")
+    return b.reshape(b.shape + (1,) * more)
 
 
 def _pair(call: Call, operator: str, a: Value | None, b: Value | None) -> Value:
@@ -117,6 +129,20 @@ def shifted(call: Call, view: View, offset: Array) -> View:
 
 def _shift(sketch: Sketch, view: View, offset: Array) -> View:
     return _placed_shift(sketch, *spread(sketch, view, offset))
+
+
+@makes("PRelu")
+def prelu(call: Call) -> Made:
+    """A slope below zero, by channel or the same for all; before opset 7 always along the second axis."""
+    from nas_surgery.network import PReLU
+
+    view, slope = call.view(0), call.weights(1)
+    if call.version < 7 and slope.ndim == 1:
+        slope = slope.reshape(-1, *(1,) * (view.rank - 2))
+    view, values = spread(call.sketch, view, slope)
+    if any(n != 1 for n in values.shape[:-1]):
+        raise Outside("slopes that differ from position to position")
+    return call.sketch.on(view, PReLU(values.reshape(-1)))
 
 
 def _placed_shift(sketch: Sketch, view: View, values: Array) -> View:

@@ -8,11 +8,12 @@ import numpy as np
 from nas_surgery.formats.onnx.importer.sketch import Sketch
 from nas_surgery.formats.onnx.importer.values import Curved
 from nas_surgery.formats.onnx.importer.views import View
-from nas_surgery.network import ACTIVATIONS, Activation, Array, Layer
+from nas_surgery.network import Activation, Array, Layer, NetworkError
+from nas_surgery.network.functions import FUNCTIONS
 
 GRID = np.concatenate([np.linspace(-12, 12, 241), [-1e4, -100.0, 100.0, 1e4]])
 CLOSE = 2e-6  # constants of exporters are float32
-FREE = ("alpha", "low", "high")  # settings that some have
+BOUNDED = "clip"  # which does nothing without bounds
 
 
 def known_curve(sketch: Sketch, value: Curved) -> View | None:
@@ -62,8 +63,9 @@ def _line(found: Array) -> list[Layer] | None:
 
 
 def _candidates(found: Array) -> Iterator[Layer]:
-    for name in ACTIVATIONS:
-        yield Activation(name)
+    for name in FUNCTIONS:
+        if name != BOUNDED:
+            yield Activation(name)
     low, high = float(found.min()), float(found.max())
     for name, settings in (
         ("leaky_relu", {"alpha": -_at(found, -1.0)}),
@@ -82,13 +84,9 @@ def _bounds(low: float, high: float) -> dict[str, float]:
 
 
 def _parametric(name: str, settings: dict[str, float]) -> Layer | None:
-    from nas_surgery.network import NetworkError
-
-    if name not in ACTIVATIONS and name != "clip":
-        return None
     try:
         return Activation(name, **settings)
-    except (NetworkError, TypeError):
+    except NetworkError:
         return None
 
 

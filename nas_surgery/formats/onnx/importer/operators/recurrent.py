@@ -25,7 +25,7 @@ def recurrent(call: Call) -> Made:
     every, last = call.used[0], len(call.used) > 1 and call.used[1]
     steps = _along(call, view.source, True) if every else None
     if last and steps is not None:
-        ends = [call.sketch.add(_end(call, i), address) for i, address in enumerate(steps)]
+        ends = [call.sketch.add(_end(call, i, view.shape[1]), address) for i, address in enumerate(steps)]
         ends = [call.sketch.add(_flat(), address) for address in ends]
     else:
         ends = _along(call, view.source, False) if last else []
@@ -93,11 +93,11 @@ def _gated(weights: Array, gates: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(np.moveaxis(split, -1, 0))
 
 
-def _end(call: Call, index: int) -> Layer:
+def _end(call: Call, index: int, steps: int) -> Layer:
     """The last step, which backwards is the first."""
     from nas_surgery.network import Crop
 
-    return Crop((0,), (1,)) if _reversed(call, index) else Crop((-1,), (None,))
+    return Crop((0,), (1,)) if _reversed(call, index) else Crop((steps - 1,), (None,))
 
 
 def _together(call: Call, addresses: list[int]) -> int:
