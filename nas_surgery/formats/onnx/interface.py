@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import numpy as np
+from numpy.typing import ArrayLike
 
 from nas_surgery.formats.strict_json import strict_json
-from nas_surgery.network import ModelFileError, Network, Shape
+from nas_surgery.network import Array, ModelFileError, Network, Shape
 
 Sizes = tuple[int | str | None, ...]
-
-
-def _sizes(value: Any) -> Sizes:
-    return tuple(value)
 
 
 @attrs.frozen
@@ -21,19 +19,37 @@ class Port:
 
     name: str
     kind: int
-    sizes: Sizes | None = attrs.field(converter=attrs.converters.optional(_sizes))
+    sizes: Sizes | None = attrs.field(converter=attrs.converters.optional(tuple))
 
 
-def _port(value: Any) -> Port:
-    return value if isinstance(value, Port) else Port(**value)
+@attrs.frozen
+class HeadNode:
+    """An operator behind the logits, in the opset of exports."""
+
+    operator: str
+    domain: str
+    inputs: tuple[str, ...] = attrs.field(converter=tuple)
+    outputs: tuple[str, ...] = attrs.field(converter=tuple)
+    attributes: Mapping[str, Any] = attrs.Factory(dict)
 
 
-def _ports(value: Any) -> tuple[Port, ...]:
-    return tuple(_port(item) for item in value)
+@attrs.frozen
+class HeadConstant:
+    """A constant that such an operator reads. kind: its number among ONNX's element types."""
+
+    name: str
+    kind: int
+    sizes: tuple[int, ...] = attrs.field(converter=tuple)
+    values: tuple[Any, ...] = attrs.field(converter=tuple)
 
 
-def _whole(value: Any) -> tuple[int, ...]:
-    return tuple(value)
+def _all(kind: Any) -> Any:
+    """A converter to a tuple of values of a class, from these or from their fields."""
+
+    def convert(values: Any) -> tuple[Any, ...]:
+        return tuple(value if isinstance(value, kind) else kind(**value) for value in values)
+
+    return convert
 
 
 @attrs.frozen
@@ -43,19 +59,41 @@ class Interface:
     layout: for each axis of the network's input the file's axis, counted without the batch, or -1 for an axis
     of one channel that the file does not have. The network's outputs, a vector, become the file's tensor
     `logits` when they are reshaped to `split`, transposed to `order` and reshaped to `sizes`, all without the
-    batch. head: the nodes behind that tensor, as an ONNX graph in base64. opsets: versions by domain.
+    batch. head: the operators behind that tensor, with their constants. metadata: what the file says of itself.
     """
 
-    input: Port = attrs.field(converter=_port)
-    layout: tuple[int, ...] = attrs.field(converter=_whole)
-    outputs: tuple[Port, ...] = attrs.field(converter=_ports)
+    inputs: tuple[Port, ...] = attrs.field(converter=_all(Port))
+    layout: tuple[int, ...] = attrs.field(converter=tuple)
+    outputs: tuple[Port, ...] = attrs.field(converter=_all(Port))
     logits: str
-    split: Shape = attrs.field(converter=_whole)
-    order: tuple[int, ...] = attrs.field(converter=_whole)
-    sizes: Shape = attrs.field(converter=_whole)
-    head: str = ""
-    opsets: Mapping[str, int] = attrs.Factory(dict)
+    split: Shape = attrs.field(converter=tuple)
+    order: tuple[int, ...] = attrs.field(converter=tuple)
+    sizes: Shape = attrs.field(converter=tuple)
+    head: tuple[HeadNode, ...] = attrs.field(converter=_all(HeadNode), default=())
+    constants: tuple[HeadConstant, ...] = attrs.field(converter=_all(HeadConstant), default=())
     metadata: Mapping[str, str] = attrs.Factory(dict)
+
+    @property
+    def input(self) -> Port:
+        """The one input."""
+        return self.inputs[0]
+
+    @property
+    def head_operators(self) -> tuple[str, ...]:
+        """What was taken off, such as ("Softmax",)."""
+        return tuple(node.operator for node in self.head)
+
+    def arrange(self, x: ArrayLike) -> Array:
+        """Samples (N, ...) as the file takes them, as its network does: channels last."""
+        values = np.asarray(x)
+        moved = values.transpose(0, *(axis + 1 for axis in self.layout if axis >= 0))
+        return moved[..., None] if -1 in self.layout else moved
+
+    def restore(self, outputs: ArrayLike) -> Array:
+        """Outputs (N, outputs) of the network as the file's tensor `logits`."""
+        values = np.asarray(outputs)
+        split = values.reshape(len(values), *self.split)
+        return split.transpose(0, *(i + 1 for i in self.order)).reshape(len(values), *self.sizes)
 
     def to_json(self) -> dict[str, Any]:
         return attrs.asdict(self)

@@ -1,15 +1,12 @@
 """From the bytes of a file to a network and its interface, or to every reason why there is none."""
 
-import base64
 from collections.abc import Sequence
 from math import prod
 
-import numpy as np
-
 from nas_surgery.formats.onnx.importer.ending import Ending, ended
-from nas_surgery.formats.onnx.importer.heads import Cut, cut
+from nas_surgery.formats.onnx.importer.heads import Cut, cut, kept
 from nas_surgery.formats.onnx.importer.layouts import Layout, layouts, sample_shape, view_of
-from nas_surgery.formats.onnx.importer.nodes import Graph, Node
+from nas_surgery.formats.onnx.importer.nodes import Graph
 from nas_surgery.formats.onnx.importer.outside import Outside, Reason
 from nas_surgery.formats.onnx.importer.parsing import parse
 from nas_surgery.formats.onnx.importer.sketch import Sketch
@@ -91,9 +88,9 @@ def _try(graph: Graph, port: Port, end: Cut, layout: Layout) -> Imported | list[
         if value is None or isinstance(value, Unknown):
             raise Outside("its output is made by no node")
         network, ending = ended(sketch, as_view(sketch, value, "its output"), port.kind == DOUBLE)
+        return Imported(network, _interface(graph, port, end, layout, ending))
     except (Outside, NetworkError) as error:
         return [_at_output(end, error)]
-    return Imported(network, _interface(graph, port, end, layout, ending))
 
 
 def _at_output(end: Cut, error: Exception) -> Reason:
@@ -109,34 +106,16 @@ def _batch(graph: Graph) -> int:
 
 
 def _interface(graph: Graph, port: Port, end: Cut, layout: Layout, ending: Ending) -> Interface:
+    head, constants = kept(graph, end, len(ending.sizes) + 1)
     return Interface(
-        input=port,
+        inputs=(port,),
         layout=layout,
         outputs=graph.outputs,
         logits=end.logits,
         split=ending.split,
         order=ending.order,
         sizes=ending.sizes,
-        head=_packed(graph, end.head),
-        opsets=graph.opsets,
+        head=head,
+        constants=constants,
         metadata=graph.metadata,
     )
-
-
-def _packed(graph: Graph, nodes: Sequence[Node]) -> str:
-    """Nodes with the constants that they read, as a graph in base64."""
-    from onnx import GraphProto, numpy_helper
-
-    packed = GraphProto(name="head")
-    packed.node.extend(node.proto for node in nodes)
-    read = {name for node in nodes for name in node.inputs}
-    for name in sorted(read & set(graph.constants)):
-        packed.initializer.append(numpy_helper.from_array(_plain(graph.constants[name]), name))
-    return base64.b64encode(packed.SerializeToString(deterministic=True)).decode()
-
-
-def _plain(array: "np.ndarray") -> "np.ndarray":
-    """Texts as objects, which ONNX writes."""
-    return array.astype(object) if array.dtype.kind == "U" else array
-
-
