@@ -6,12 +6,13 @@ from typing import Any
 from nas_surgery.errors import ModelFileError, NetworkError
 from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.onnx.foreign import import_onnx
+from nas_surgery.formats.onnx.interface import Imported
 from nas_surgery.formats.onnx.reading import check_foreign, is_own, read_export, read_model
 from nas_surgery.formats.safetensors import from_description
 from nas_surgery.network import Network
 
 
-def read_onnx(path: Path) -> Network:
+def read_onnx(path: Path) -> Imported:
     """The network in a file, whoever exported it; ModelFileError for what holds none.
 
     A file that is byte for byte what `export_onnx` writes for the network in it is known to be
@@ -21,10 +22,11 @@ def read_onnx(path: Path) -> Network:
     try:
         content = read_model(path)
         if is_own(content):
-            return _own(content)
+            return Imported(_own(content), None)
     except (ModelFileError, NetworkError) as error:
         raise ModelFileError(f"{path}: {error}") from None
-    return import_onnx(path).network
+    del content  # which the other process reads for itself
+    return import_onnx(path)
 
 
 def _own(content: bytes) -> Network:

@@ -107,9 +107,18 @@ class Interface:
             raise ModelFileError(f"the interface is damaged: {error}") from None
 
 
+    def describe(self) -> str:
+        """Such as "input 'image' (N, 3, 224, 224), channels on axis 1; Softmax taken off"."""
+        sizes = ", ".join(map(str, ("N", *(self.input.sizes or ())[1:])))
+        axis = self.layout[-1] + 1 if self.layout[-1] >= 0 else None
+        channels = f"channels on axis {axis}" if axis else "one channel"
+        head = f"; {', '.join(self.head_operators)} taken off" if self.head else ""
+        return f"input {self.input.name!r} ({sizes}), {channels}{head}"
+
+
 @attrs.frozen(eq=False)
 class Imported:
-    """A network, and the interface of the file that it was read from."""
+    """A network, and the interface of the file that it was read from; None of a file of nas-surgery's own."""
 
     network: Network
-    interface: Interface
+    interface: Interface | None

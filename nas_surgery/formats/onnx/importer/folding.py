@@ -35,11 +35,15 @@ def fold(node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
 
 
 def _computed(node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
+    from onnx import helper
     from onnx.reference import ReferenceEvaluator
 
     given = {name: x for name, x in zip(node.inputs, inputs, strict=True) if x is not None}
+    ports = [[helper.make_empty_tensor_value_info(n) for n in names if n] for names in (given, node.outputs)]
+    graph = helper.make_graph([node.proto], "constants", *ports)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", node.version)])
     with np.errstate(all="ignore"):
-        found = ReferenceEvaluator(node.proto, opsets={"": node.version}).run(None, given)
+        found = ReferenceEvaluator(model).run(None, given)
     return tuple(np.asarray(each) for each in found)
 
 

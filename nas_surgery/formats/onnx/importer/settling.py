@@ -42,7 +42,7 @@ def arranged(sketch: Sketch, view: View, channel: int) -> View:
 def on_channels(sketch: Sketch, view: View, channel: int) -> View:
     """A view whose axis is all channels in their order, wherever its positions are."""
     view, channel = cut_alike(view), view.axis(channel)
-    bare = view.rank == 2 and len(view.shape) > 2
+    bare = view.rank == 2 and len(view.shape) > 2 and view.batch is not None
     if view.axes[channel] == view.channels and view.sizes[channel] == view.shape[-1] and not bare:
         return view
     return arranged(sketch, view, channel)

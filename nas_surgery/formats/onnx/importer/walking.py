@@ -16,6 +16,7 @@ from nas_surgery.formats.onnx.importer.views import View
 from nas_surgery.network import NetworkError
 
 MAX_REASONS = 1000
+HELPERS = folding.OPERATORS | {"Shape", "Size"}  # known where they are of constants and shapes
 MALFORMED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
@@ -69,10 +70,11 @@ class Walk:
             return folding.fold(node, constant)
         if node.operator in ("Shape", "Size") and not isinstance(inputs[0], Unknown):
             return self._shape(node, inputs[0])
-        if node.operator not in OPERATORS:
-            raise Outside("there is no layer for this operator")
-        if any(isinstance(x, Unknown) for x in inputs):
+        known = node.operator in OPERATORS
+        if any(isinstance(x, Unknown) for x in inputs) and (known or node.operator in HELPERS):
             return Unknown()
+        if not known:
+            raise Outside("there is no layer for this operator")
         return OPERATORS[node.operator](self._call(node, inputs))
 
     def _shape(self, node: Node, value: Value | None) -> Value:

@@ -8,6 +8,7 @@ import numpy as np
 from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged, on_channels
+from nas_surgery.formats.onnx.importer.views import Factor, View, cut_alike
 from nas_surgery.network import Array, BatchNorm
 
 
@@ -59,14 +60,36 @@ def rms_norm(call: Call) -> Made:
 
 @makes("InstanceNormalization")
 def instance_norm(call: Call) -> Made:
-    """Over positions."""
+    """Over positions; or also over channels, where the second axis holds groups of them."""
     from nas_surgery.network import InstanceNorm
 
-    view = arranged(call.sketch, call.view(0), 1)
-    scale, offset = call.weights(1, 1), call.weights(2, 1)
+    view, scale, offset = cut_alike(call.view(0)), call.weights(1, 1), call.weights(2, 1)
+    if _is_grouped(view):
+        return _grouped(call, view, scale, offset)
+    view = arranged(call.sketch, view, 1)
     return call.sketch.on(
         view, InstanceNorm(scale, offset, epsilon=call.setting("epsilon", 1e-5))
     )
+
+
+def _is_grouped(view: View) -> bool:
+    """Whether the second axis is groups of channels, and the others are all that is in a group."""
+    groups = view.sizes[1]
+    outer = (Factor(view.last, view.shape[-1] // groups, groups),)
+    return view.batch == 0 and 1 < groups < view.shape[-1] and view.axes[1] == outer
+
+
+def _grouped(call: Call, view: View, scale: Array, offset: Array) -> View:
+    from nas_surgery.network import GroupNorm
+
+    channels = view.shape[-1]
+    layer = GroupNorm(
+        len(scale),
+        _per_channel(scale, channels),
+        _per_channel(offset, channels),
+        epsilon=call.setting("epsilon", 1e-5),
+    )
+    return call.sketch.on(view, layer)
 
 
 @makes("GroupNormalization")

@@ -219,6 +219,8 @@ def _rebatched(sketch: Sketch, view: View, sizes: list[int]) -> list[int]:
     assert fixed is not None
     for i, size in enumerate(sizes):
         if now == before and size % fixed == 0:
+            if size > fixed == 1 and 0 < i == len(sizes) - 1:
+                i, size = i - 1, sizes[i - 1]  # one sample goes with positions sooner than with channels
             return [*sizes[:i], size // fixed * sketch.batch, *sizes[i + 1 :]]
         now *= size
     raise Outside(f"the batch of {fixed} is not to be found in {sizes}")
