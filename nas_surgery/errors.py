@@ -6,6 +6,7 @@ from nas_surgery.network.errors import (
     ModelFileError,
     NasSurgeryError,
     NetworkError,
+    UnsupportedModelError,
 )
 
 
@@ -75,4 +76,5 @@ __all__ = [
     "SpecError",
     "SpecFileError",
     "StopRun",
+    "UnsupportedModelError",
 ]

@@ -29,14 +29,15 @@ from nas_surgery.errors import NasSurgeryError
 @as_json
 def command(model: Path, output: Path, parameters: int | None, force: bool, as_json: bool) -> None:
     """Write the network of MODEL (a file or a run directory) to another file."""
-    from nas_surgery.formats.models import load, save
+    from nas_surgery.formats.models import load_model, save
 
     check_free(output, force)
     source = model if parameters is None else _pareto_file(model, parameters)
-    network = load(source)
-    save(network, output, None if parameters is not None else _metadata(model))
-    value = {"output": str(output), "network": network_account(network)}
-    show(f"{output}: {network!r}", value, as_json)
+    held = load_model(source)
+    metadata = None if parameters is not None else _metadata(model)
+    save(held.network, output, metadata, interface=held.interface)
+    value = {"output": str(output), "network": network_account(held.network)}
+    show(f"{output}: {held.network!r}", value, as_json)
 
 
 def _pareto_file(model: Path, parameters: int) -> Path:

@@ -46,12 +46,13 @@ def command(
     as_json: bool,
 ) -> None:
     """Operate on the network of MODEL (a file or a run directory) by hand."""
-    from nas_surgery.formats.models import load, save
+    from nas_surgery.formats.models import load_model, save
     from nas_surgery.runs.manual import operate_on
 
     check_free(output, force)
-    network, steps = operate_on(load(model), operations, source, seed)
-    save(network, output)
+    start = load_model(model)
+    network, steps = operate_on(start.network, operations, source, seed)
+    save(network, output, interface=start.interface)
     text = "\n".join([*map(str, steps), f"{output}: {network!r}"])
     value = {
         "output": str(output),

@@ -160,11 +160,17 @@ def from_bytes(content: bytes) -> Network:
 
 
 def _read(file: BinaryIO, size: int) -> Network:
-    header = read_header(file, size)
-    if METADATA_KEY not in header.metadata:
+    metadata, arrays = unpacked(file, size)
+    if METADATA_KEY not in metadata:
         raise ModelFileError("no nas-surgery network in it: the metadata are missing")
+    return from_description(metadata[METADATA_KEY], arrays)
+
+
+def unpacked(file: BinaryIO, size: int) -> tuple[dict[str, str], dict[str, Array]]:
+    """The metadata and the arrays of an open file of `size` bytes, at its beginning."""
+    header = read_header(file, size)
     content = read_exactly(file, size - file.tell())
-    return from_description(header.metadata[METADATA_KEY], _arrays(header, content))
+    return header.metadata, _arrays(header, content)
 
 
 def _arrays(header: Header, content: bytes) -> dict[str, Array]:

@@ -1,5 +1,7 @@
 """The one family of errors that a user of the package has to know."""
 
+from collections.abc import Sequence
+
 from nas_surgery.network.text import one_line
 
 
@@ -30,3 +32,11 @@ class ModelFileError(NasSurgeryError):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+
+class UnsupportedModelError(ModelFileError):
+    """A model of another tool holds what no network can; `reasons` are all there are, each in one line."""
+
+    def __init__(self, message: str, reasons: Sequence[str]) -> None:
+        super().__init__(message)
+        self.reasons = tuple(one_line(reason) for reason in reasons)

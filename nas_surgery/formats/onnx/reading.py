@@ -18,7 +18,7 @@ import numpy as np
 
 from nas_surgery.errors import ModelFileError
 from nas_surgery.formats.onnx import check as onnx_check
-from nas_surgery.formats.onnx.wire import Message, Value, read_message, varints
+from nas_surgery.formats.onnx.wire import Message, Value, entries, read_message, varints
 from nas_surgery.formats.regular_file import open_regular, read_exactly, size_limit
 from nas_surgery.formats.safetensors import METADATA_KEY
 from nas_surgery.formats.strict_json import strict_json
@@ -77,6 +77,20 @@ def read_model(path: Path) -> bytes:
         return start + read_exactly(file, size - 1)
 
 
+def is_own(content: bytes) -> bool:
+    """Whether a model says that it holds a network of ours, whatever else it may be."""
+    key = METADATA_KEY.encode()
+    try:
+        for number, value in entries(memoryview(content)):
+            if number == 14 and isinstance(value, memoryview):
+                entry = next(entries(value), None)
+                if entry is not None and entry[0] == 1 and entry[1] == key:
+                    return True
+    except ModelFileError:
+        return False  # which the import will say
+    return False
+
+
 def read_export(content: bytes) -> Export:
     """The parts of an exported model; ModelFileError, without the path, for any other file.
 
@@ -85,7 +99,7 @@ def read_export(content: bytes) -> Export:
     model = read_message(memoryview(content), _MODEL)
     metadata = _metadata(model.get(14, []))
     if METADATA_KEY not in metadata:
-        raise ModelFileError("not exported by nas-surgery; only its own ONNX files can be read")
+        raise ModelFileError("not exported by nas-surgery")
     graph = read_message(_bytes(model.get(7, [b""])[0], "graph"), _GRAPH)
     arrays: dict[str, Array] = {}
     for tensor in graph.get(5, []):

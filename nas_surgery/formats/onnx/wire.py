@@ -30,7 +30,7 @@ class Message:
 def read_message(data: memoryview, message: Message) -> dict[int, list[Value]]:
     """The values by field number: an int of a varint, else bytes. ModelFileError names what is wrong."""
     values: dict[int, list[Value]] = {}
-    for count, (number, value) in enumerate(_fields(data)):
+    for count, (number, value) in enumerate(entries(data)):
         if number in message.refused:
             raise ModelFileError(f"{message.name}: {message.refused[number]} is never read")
         if number not in message.once | message.repeated:
@@ -55,7 +55,8 @@ def varints(value: Value) -> list[int]:
     return numbers
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, Value]]:
+def entries(data: memoryview) -> Iterator[tuple[int, Value]]:
+    """The fields of a message in their order, by number; ModelFileError where it is none."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
