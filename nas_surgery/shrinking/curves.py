@@ -7,8 +7,6 @@ from scipy import linalg
 from nas_surgery.network import Array, Group, Network
 from nas_surgery.surgery.retention import outgoing_norms
 
-ROWS = 4096  # of values that a curve is drawn from
-
 
 @attrs.frozen(eq=False)
 class Curve:
@@ -42,6 +40,11 @@ def by_weights(norms: Array, group: Group) -> Curve:
     if group.cells is not None:
         order = dealt(order, np.asarray(group.cells))
     return Curve(order, _lost(norms[order] ** 2))
+
+
+def by_strengths(strengths: Array, group: Group) -> Curve:
+    """From how much each channel contributes, (size,), where those of a cell stand in descending order."""
+    return by_weights(strengths, group)
 
 
 def dealt(order: Array, cells: Array) -> Array:

@@ -1,5 +1,6 @@
 """The mathematics of surgery, for any operation: channel maps, depth changes, and proofs of exactness."""
 
+from nas_surgery.surgery.axes import parts_of
 from nas_surgery.surgery.centring import (
     centre_inputs,
     first_linear,
@@ -73,6 +74,7 @@ __all__ = [
     "output_gradient",
     "padded_identity",
     "pair_map",
+    "parts_of",
     "proved",
     "read",
     "retain",

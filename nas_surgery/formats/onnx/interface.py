@@ -106,7 +106,6 @@ class Interface:
         except (TypeError, ValueError) as error:
             raise ModelFileError(f"the interface is damaged: {error}") from None
 
-
     def describe(self) -> str:
         """Such as "input 'image' (N, 3, 224, 224), channels on axis 1; Softmax taken off"."""
         sizes = ", ".join(map(str, ("N", *(self.input.sizes or ())[1:])))

@@ -63,7 +63,9 @@ def _check(network: Network, interface: Interface) -> None:
     for size in interface.sizes:
         outputs *= size
     if network.output_shape != (outputs,):
-        raise ModelFileError(f"the file gives {outputs} outputs, the network {network.output_shape[0]}")
+        raise ModelFileError(
+            f"the file gives {outputs} outputs, the network {network.output_shape[0]}"
+        )
     if sum(array.nbytes for array in named_arrays(network).values()) > LARGEST:
         raise ModelFileError(f"an ONNX file holds {LARGEST:,} bytes of weights at most")
 
@@ -170,5 +172,3 @@ def _output(port: Port, interface: Interface) -> Any:
     values = helper.make_tensor_type_proto(1, [])
     kind = helper.make_sequence_type_proto(helper.make_map_type_proto(key, values))
     return helper.make_value_info(port.name, kind)
-
-

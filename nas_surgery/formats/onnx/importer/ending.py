@@ -56,5 +56,3 @@ def _linear(sketch: Sketch, address: int) -> int:
 
 def _is_linear(layer: Layer) -> bool:
     return layer.channels.outputs is Outputs.FRESH
-
-

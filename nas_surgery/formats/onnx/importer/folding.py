@@ -39,7 +39,10 @@ def _computed(node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
     from onnx.reference import ReferenceEvaluator
 
     given = {name: x for name, x in zip(node.inputs, inputs, strict=True) if x is not None}
-    ports = [[helper.make_empty_tensor_value_info(n) for n in names if n] for names in (given, node.outputs)]
+    ports = [
+        [helper.make_empty_tensor_value_info(n) for n in names if n]
+        for names in (given, node.outputs)
+    ]
     graph = helper.make_graph([node.proto], "constants", *ports)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", node.version)])
     with np.errstate(all="ignore"):
@@ -106,5 +109,3 @@ def _amount(node: Node, inputs: list[Array | None]) -> int:
 
 def is_foldable(node: Node) -> bool:
     return node.domain == "" and node.operator in OPERATORS
-
-

@@ -122,9 +122,7 @@ def _leading(view: View, parts: Parts, outer: int, width: int) -> tuple[Factors,
         for factor in reversed(factors):
             places[factor] = Factor(axis, stride, factor.size)
             stride *= factor.size
-    return tuple(
-        tuple(places.get(factor, factor) for factor in axis) for axis in view.axes[:-2]
-    )
+    return tuple(tuple(places.get(factor, factor) for factor in axis) for axis in view.axes[:-2])
 
 
 def changed(operator: str, a: Value | None, b: Value | None) -> Value:

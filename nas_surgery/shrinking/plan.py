@@ -1,0 +1,179 @@
+"""What may go of a network: its groups, in which order their units go, and what that loses."""
+
+from collections.abc import Callable, Sequence
+
+import attrs
+import numpy as np
+
+from nas_surgery.errors import OperationError
+from nas_surgery.network import Array, Group, Network
+from nas_surgery.network.wires import walk
+from nas_surgery.shrinking.allocation import greedy, uniform
+from nas_surgery.shrinking.costs import CostModel
+from nas_surgery.shrinking.curves import Curve, by_activations, by_strengths, by_weights
+from nas_surgery.shrinking.probing import seen_values
+from nas_surgery.surgery import incoming_norms, outgoing_norms
+from nas_surgery.surgery.heads import turned_heads
+from nas_surgery.surgery.narrowing import narrowed
+from nas_surgery.surgery.refit import Drift, Run, plain, refitted
+from nas_surgery.surgery.result import Narrowed
+
+PROBE = 128  # samples that curves are drawn from
+WORK = 2e12  # multiply-accumulates that may be spent on how much each group matters
+LEAST, MOST = 16, 128  # samples for that
+HALF = 0.5  # of a group goes, to see how much it matters
+
+Told = Callable[[str, int, int], None]  # a stage, how much of it is done, of how much
+
+
+def unheard(stage: str, done: int, total: int) -> None:
+    """Tells nobody."""
+
+
+@attrs.frozen(eq=False)
+class Plan:
+    """network: the original, its heads turned. groups: those that may lose channels. weights: what a
+    curve's loss of each costs the outputs, (groups,)."""
+
+    network: Network
+    groups: tuple[Group, ...]
+    curves: tuple[Curve, ...]
+    costs: CostModel
+    weights: Array
+
+    def sizes(self, kind: str, limit: float, multiple: int = 1) -> list[Array]:
+        """Allocations of at most so much "macs" or "parameters", the one that should be best first.
+
+        OperationError where even the smallest network costs more.
+        """
+        cost = getattr(self.costs, kind)
+        least = cost(uniform(self.groups, cost, 0.0))
+        if least > limit:
+            raise OperationError(
+                f"{limit:,.0f} {kind} cannot be reached: with one channel in each of the"
+                f" {len(self.groups)} groups that may change, {least:,.0f} are left"
+            )
+        chosen = greedy(self.groups, self.curves, cost, limit, self.weights, multiple)
+        even = uniform(self.groups, cost, limit, multiple)
+        found = [sizes for sizes in (chosen, even) if cost(sizes) <= limit]
+        if not found:
+            return self.sizes(kind, limit)
+        return found[:1] if np.array_equal(found[0], found[-1]) else found
+
+    def cut(self, sizes: Array) -> tuple[Network, dict[int, Narrowed]]:
+        """The network with so many channels of each group, nobody making up for the others."""
+        choices = [
+            (group, curve.kept(int(size)))
+            for group, curve, size in zip(self.groups, self.curves, sizes, strict=True)
+            if size < group.size
+        ]
+        return narrowed(self.network, choices)
+
+    def fitted(
+        self, sizes: Array, x: Array, seed: int, run: Run = plain, told: Told = unheard
+    ) -> tuple[Network, tuple[Drift, ...]]:
+        """`cut`, with readers that make up for it on samples `x`, and how far each layer drifts."""
+        small, cuts = self.cut(sizes)
+        count = len(self.network.layers)
+        return refitted(
+            self.network,
+            small,
+            cuts,
+            x,
+            seed=seed,
+            run=run,
+            told=lambda address: told("fitting", address + 1, count),
+        )
+
+
+def planned(
+    network: Network,
+    x: Array | None,
+    *,
+    only: Sequence[int] = (),
+    exclude: Sequence[int] = (),
+    seed: int = 0,
+    run: Run = plain,
+    told: Told = unheard,
+) -> Plan:
+    """The plan by activations on samples `x` (N, *input_shape), or by weights alone.
+
+    only, exclude: addresses of layers whose channels may, or may not, go. OperationError where none may.
+    """
+    probe = None if x is None else x[:PROBE]
+    turned: dict[int, Array] = {}
+    if probe is not None:
+        network, turned = turned_heads(network, probe)
+    groups = [group for group in network.groups() if _open(group, only, exclude, turned)]
+    if not groups:
+        raise OperationError("no group of channels of this network may change")
+    curves = _curves(network, groups, probe, turned, seed, run, told)
+    plan = Plan(
+        network, tuple(groups), tuple(curves), CostModel.of(network, groups), np.ones(len(groups))
+    )
+    if x is None:
+        return plan
+    return attrs.evolve(plan, weights=_weights(plan, x, seed, run, told))
+
+
+def _open(
+    group: Group, only: Sequence[int], exclude: Sequence[int], turned: dict[int, Array]
+) -> bool:
+    wanted = not only or bool(set(group.writers) & set(only))
+    known = not group.ends or group.writers[0] in turned
+    return wanted and known and group.size > group.step and not set(group.writers) & set(exclude)
+
+
+def _curves(
+    network: Network,
+    groups: Sequence[Group],
+    probe: Array | None,
+    turned: dict[int, Array],
+    seed: int,
+    run: Run,
+    told: Told,
+) -> list[Curve]:
+    if probe is None:
+        return [
+            by_weights(
+                incoming_norms(network, g) * np.maximum(outgoing_norms(network, g), 1e-12), g
+            )
+            for g in groups
+        ]
+    values = seen_values(network, groups, probe, seed, run)
+    curves = []
+    for i, (group, rows) in enumerate(zip(groups, values, strict=True)):
+        told("looking", i + 1, len(groups))
+        strengths = turned.get(group.writers[0])
+        if strengths is not None:
+            curves.append(by_strengths(strengths, group))
+        else:
+            curves.append(by_activations(network, group, rows))
+    return curves
+
+
+def _weights(plan: Plan, x: Array, seed: int, run: Run, told: Told) -> Array:
+    """How much of the outputs' power goes with the loss of half of each group, over the curve's loss."""
+    count = len(plan.groups)
+    few = int(np.clip(WORK / (2 * count * max(plan.network.macs, 1)), LEAST, MOST))
+    fit, held = x[: -few // 2][:few], x[-few // 2 :]
+    outputs = outputs_of(plan.network, held, run)
+    spread = max(float(outputs.var(axis=0).sum()), np.finfo(np.float64).tiny)
+    weights = np.ones(count)
+    for i, (group, curve) in enumerate(zip(plan.groups, plan.curves, strict=True)):
+        told("weighing", i + 1, count)
+        size = max(group.step, int(group.size * HALF) // group.step * group.step)
+        sizes = np.array([float(other.size) for other in plan.groups])
+        sizes[i] = size
+        small, _ = plan.fitted(sizes, fit, seed, run)
+        lost = float(np.mean(np.sum((outputs_of(small, held, run) - outputs) ** 2, axis=-1)))
+        weights[i] = lost / spread / max(curve.lost[size], 1e-9)
+    return weights
+
+
+def outputs_of(network: Network, x: Array, run: Run) -> Array:
+    """Outputs (N, values) of a network for samples `x`, float64, each layer by `run`."""
+    layers = network.layers
+    values = np.asarray(x, network.dtype)
+    made = walk(network.sources, values, lambda address, *xs: run(layers[address], *xs))
+    return made.astype(np.float64).reshape(len(x), -1)
