@@ -88,7 +88,7 @@ def inputs(network: Network, count: int = 40, seed: int = 0) -> Array:
     return exact_in_float32(2 * keyed_generator(seed, "test inputs").normal(size=shape))
 
 
-class _Drawn:
+class Drawn:
     """Layers with wires, and the shape and readers of each tensor, as they are drawn."""
 
     def __init__(self, input_shape: Shape) -> None:
@@ -112,7 +112,7 @@ def forked(
 ) -> Network:
     """A float64 network of linear layers, activations, residual blocks, sums and concatenations."""
     input_shape = draw(st.sampled_from([(3,), (2, 2), (3, 2, 3)]))
-    drawn, generator = _Drawn(input_shape), keyed_generator(draw(seeds), "forked")
+    drawn, generator = Drawn(input_shape), keyed_generator(draw(seeds), "forked")
     drawn.add(random_dense(generator, input_shape[-1], 3), -1)
     for _ in range(draw(st.integers(1, max_steps))):
         source = draw(st.sampled_from(sorted(drawn.shapes)))
