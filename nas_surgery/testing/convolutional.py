@@ -26,7 +26,8 @@ from nas_surgery.network import (
 )
 from nas_surgery.testing.builders import exact_in_float32, random_dense
 from nas_surgery.testing.layers import Values
-from nas_surgery.testing.networks import Drawn, activations, seeds
+from nas_surgery.testing.networks import activations, seeds
+from nas_surgery.testing.wiring import Wiring
 
 KINDS = [
     "conv",
@@ -95,7 +96,7 @@ def layers(draw: st.DrawFn, kind: str, shape: Shape, values: Values) -> Layer:
     return Crop(0, [n - n // 2 for n in positions])
 
 
-def _residual(drawn: Drawn, source: int, values: Values) -> None:
+def _residual(drawn: Wiring, source: int, values: Values) -> None:
     """A sum of a tensor and of two convolutions of it."""
     *positions, channels = drawn.shapes[source]
     window, last = tuple(min(3, n) for n in positions), source
@@ -111,7 +112,7 @@ def convolutional(draw: st.DrawFn, max_steps: int = 6) -> Network:
     every kind, norms, pools, weights per channel, residual blocks and concatenations."""
     rank = draw(st.sampled_from([2, 2, 1, 3]))
     shape = (*(draw(st.integers(1, 6 - rank)) for _ in range(rank)), draw(st.integers(1, 4)))
-    drawn, values = Drawn(shape), Values(draw(seeds))
+    drawn, values = Wiring(shape), Values(draw(seeds))
     last = drawn.add(draw(convolutions(shape[:-1], shape[-1], values)), -1)
     for _ in range(draw(st.integers(0, max_steps))):
         kind, shape = draw(st.sampled_from(KINDS)), drawn.shapes[last]
