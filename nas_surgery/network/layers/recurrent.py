@@ -114,7 +114,9 @@ class Recurrent(Layer):
     def _gates(self, x: Any, kernel: Array, bias: Array | None) -> Any:
         """x @ kernel + bias as (..., gates, units)."""
         *positions, width = x.shape
-        z = (x @ kernel.reshape(width, -1)).reshape(*positions, self.gates, self.units)
+        z = (x.reshape(-1, width) @ kernel.reshape(width, -1)).reshape(
+            *positions, *kernel.shape[1:]
+        )
         return z if bias is None else z + bias
 
     @abstractmethod
