@@ -56,9 +56,12 @@ class Plan:
         chosen = greedy(self.groups, self.curves, cost, limit, self.weights, multiple)
         even = uniform(self.groups, cost, limit, multiple)
         found = [sizes for sizes in (chosen, even) if cost(sizes) <= limit]
-        if not found:
-            return self.sizes(kind, limit)
-        return found[:1] if np.array_equal(found[0], found[-1]) else found
+        return found[:1] if found and np.array_equal(found[0], found[-1]) else found
+
+    def expected(self, sizes: Array) -> float:
+        """The share of the outputs' power that an allocation should cost, as if groups were independent."""
+        lost = [c.lost[int(k)] for c, k in zip(self.curves, sizes, strict=True)]
+        return float(self.weights @ np.array(lost))
 
     def cut(self, sizes: Array) -> tuple[Network, dict[int, Narrowed]]:
         """The network with so many channels of each group, nobody making up for the others."""

@@ -15,6 +15,8 @@ from nas_surgery.surgery.refit import Drift, Run
 
 HELD_BACK = 5  # every so many-th sample judges
 MEMORY = 2**31  # bytes that values of samples may take
+MULTIPLES = (1, 4, 8, 16)  # of channels, that runtimes may like
+DEARER, CHEAP = 1.5, 1e-3  # what they may cost: times the expected loss, and more than it
 HALVINGS = 6  # of the range in which a budget is met that can only be measured
 
 
@@ -105,8 +107,19 @@ class _Search:
 
     def within(self, kind: str, limit: float) -> Candidate:
         """The better of the allocations that keep to a limit."""
-        tried = [self.candidate(sizes) for sizes in self.plan.sizes(kind, limit)]
-        return min(tried, key=lambda each: each.lost)
+        sizes = self.plan.sizes(kind, limit, self._multiple(kind, limit))
+        return min((self.candidate(each) for each in sizes), key=lambda each: each.lost)
+
+    def _multiple(self, kind: str, limit: float) -> int:
+        """What widths are to be multiples of, so that the network is fast here and loses little by it.
+
+        Runtimes have kernels for blocks of channels, and which ones is measured, not assumed.
+        """
+        offers = {m: sizes for m in MULTIPLES if (sizes := self.plan.sizes(kind, limit, m)[:1])}
+        losses = {m: self.plan.expected(sizes) for m, (sizes,) in offers.items()}
+        fair = [m for m in offers if losses[m] <= DEARER * losses[1] + CHEAP]
+        times = {m: measured_latency(self.plan.cut(offers[m][0])[0]).milliseconds for m in fair}
+        return min(times, key=lambda m: times[m])
 
     def as_fast_as(self, milliseconds: float) -> Candidate:
         """The network with most multiply-accumulates that is measured to take no longer."""
@@ -115,7 +128,8 @@ class _Search:
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             try:
-                sizes = self.plan.sizes("macs", middle * original)[0]
+                limit = middle * original
+                sizes = self.plan.sizes("macs", limit, self._multiple("macs", limit))[0]
             except OperationError:
                 low = middle
                 continue
