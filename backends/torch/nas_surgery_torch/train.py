@@ -55,7 +55,7 @@ class TorchBackend(Backend):
         return PlacedSamples(samples, torch.device(self.device(device)))
 
     def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
-        self.check(state.network)
+        self.check_training(state.network)
         placed = self._placed(data)
         macs = state.network.macs * plan.batch_size
         with repeatable(placed.device, macs), _without_gradients(state.network):
