@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from nas_surgery.network import Layer, Network
+from nas_surgery.network import Embedding, Layer, Network
 from nas_surgery.network.network import array_name
 from nas_surgery.network.wires import INPUT, cut, walk
 from nas_surgery_torch.operators import Arrays, Operator, Place, operator, turned
+from nas_surgery_torch.operators.linear import check_tokens
 
 FORGOTTEN = {"add", "batch_norm", "conv", "dense"}
 """Layers that make new tensors, and do not keep them for the backward pass."""
@@ -23,6 +24,13 @@ def is_dense_chain(network: Network) -> bool:
     """Whether the layers that train are such as `layers.py` unrolls by hand."""
     trained = network.layers[network.prefix :]
     return not network.wires and all(layer.needs in BY_HAND for layer in trained)
+
+
+def check_inputs(network: Network, x: torch.Tensor) -> None:
+    """Raise BackendError if what enters the first layer that can change is to be tokens, and is not."""
+    for layer, held in zip(network.layers, network.sources, strict=True):
+        if isinstance(layer, Embedding) and held == (network.prefix - 1,):
+            check_tokens(layer, x)
 
 
 class Graph:
