@@ -46,10 +46,11 @@ class GraphStep:
         for call in self._prediction:
             call()
         self._gradient.sub_(target).mul_(self._scale)
-        found = torch.autograd.grad(
+        # kept until the next step: else the heap is given back to the system after each
+        self._found = torch.autograd.grad(
             logits, self._leaves, self._gradient.t(), materialize_grads=True
         )
-        torch._foreach_copy_(self._gradients, found)
+        torch._foreach_copy_(self._gradients, self._found)
         for call in self._update:
             call()
 

@@ -19,7 +19,7 @@ from nas_surgery_torch import cuda_graph, translate
 from nas_surgery_torch.cuda_graph import GraphedStep
 from nas_surgery_torch.data import PlacedSamples, moved
 from nas_surgery_torch.devices import named_device, present_devices, repeatable
-from nas_surgery_torch.graph import Graph, is_dense_chain
+from nas_surgery_torch.graph import Graph, check_inputs, is_dense_chain
 from nas_surgery_torch.graph_step import GraphStep
 from nas_surgery_torch.layers import Call
 from nas_surgery_torch.layout import Layout, fixed_arrays
@@ -68,6 +68,7 @@ class TorchBackend(Backend):
         placed = self._placed(x)
         with repeatable(placed.device, network.macs * PREDICT_ROWS), torch.inference_mode():
             inputs, run = placed.inputs(network), _inference(network, placed.device)
+            check_inputs(network, inputs)
             parts = [run(rows).cpu() for rows in torch.split(inputs, _rows(network))]
         return torch.cat(parts).numpy()
 
@@ -117,6 +118,7 @@ class _Training:
         if plan.loss == "cross_entropy":
             data.check_classes(outputs)
         self.x, self.y = data.inputs(self.network), data.y
+        check_inputs(self.network, self.x)
         self.layout = Layout(self.network, data.device)
         self.loss = LOSSES[plan.loss](outputs, self.layout.dtype)
         self.rate = self._scalar(data.device)

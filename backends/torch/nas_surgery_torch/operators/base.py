@@ -34,12 +34,14 @@ class Place:
     """Where an operator stands.
 
     shapes: of one sample from each source, as in the IR. first: how the first of them lies; what works
-    on either takes it as it comes. training: whether the operator trains, not infers.
+    on either takes it as it comes. training: whether the operator trains, not infers. spare: whether
+    the first source's tensor may be written into, since nobody else needs it.
     """
 
     shapes: tuple[Shape, ...]
     first: bool = False
     training: bool = False
+    spare: bool = False
 
     @property
     def shape(self) -> Shape:

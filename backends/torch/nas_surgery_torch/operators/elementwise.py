@@ -16,6 +16,8 @@ Function = Callable[[torch.Tensor], torch.Tensor]
 def activation(layer: ir.Activation, place: Place) -> Operator:
     """An elementwise function."""
     function = function_of(layer)
+    if layer.function == "relu" and place.spare:
+        function = functional.relu_
     return Operator(lambda arrays, x: function(x), place.first)
 
 

@@ -54,20 +54,23 @@ def rms_norm(layer: ir.RMSNorm, place: Place) -> Operator:
 
 def group_norm(layer: ir.GroupNorm, place: Place) -> Operator:
     """Over positions and the channels of each group."""
-
-    def run(arrays: Arrays, x: torch.Tensor) -> torch.Tensor:
-        scale, offset = arrays.get("scale"), arrays.get("offset")
-        return torch.group_norm(x, layer.groups, scale, offset, layer.epsilon)
-
-    return Operator(run, first=True)
+    return _by_groups(layer.groups, layer.epsilon, place)
 
 
 def instance_norm(layer: ir.InstanceNorm, place: Place) -> Operator:
     """Over the positions of each channel, which are groups of one."""
+    return _by_groups(place.shape[-1], layer.epsilon, place)
+
+
+def _by_groups(groups: int, epsilon: float, place: Place) -> Operator:
+    """Scale and offset come behind: within, torch 2.13 crashes where inputs need no gradient."""
+    shape = (-1, *(1,) * place.rank)
 
     def run(arrays: Arrays, x: torch.Tensor) -> torch.Tensor:
-        scale, offset = arrays.get("scale"), arrays.get("offset")
-        return torch.group_norm(x, place.shape[-1], scale, offset, layer.epsilon)
+        y = torch.group_norm(x, groups, None, None, epsilon)
+        if "scale" in arrays:
+            y = y * arrays["scale"].reshape(shape)
+        return y + arrays["offset"].reshape(shape) if "offset" in arrays else y
 
     return Operator(run, first=True)
 

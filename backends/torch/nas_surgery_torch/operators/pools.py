@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import attrs
-import numpy as np
 import torch
 from torch.nn import functional
 
@@ -44,7 +43,7 @@ def average_pool(layer: ir.AveragePool, place: Place) -> Operator:
     """The same with zeros; means over all of a window are then brought to what counts."""
     pool, windows = MEANS[place.rank - 1], layer.windows
     inside, beside = within(windows, place.positions), around(windows, place.positions)
-    counts = np.moveaxis(layer.counts(place.positions), -1, 1)
+    counts = layer.counts(place.positions).reshape(1, *windows.counts(place.positions))
 
     def run(arrays: Arrays, x: torch.Tensor) -> torch.Tensor:
         if inside is None:
