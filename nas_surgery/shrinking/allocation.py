@@ -52,13 +52,41 @@ def greedy(
             break
         sizes[best] -= steps[best]
         now = cost(sizes)
-    return sizes
+    return _refilled(groups, curves, cost, budget, factor, sizes, multiple)
+
+
+def _refilled(
+    groups: Sequence[Group],
+    curves: Sequence[Curve],
+    cost: Cost,
+    budget: float,
+    factor: Array,
+    sizes: Array,
+    multiple: int,
+) -> Array:
+    """The last step may have overshot: what still fits comes back, what tells most first."""
+    units = [_unit(group, multiple) for group in groups]
+    while True:
+        gains = np.full(len(groups), -1.0)
+        for i, (group, curve) in enumerate(zip(groups, curves, strict=True)):
+            more = sizes.copy()
+            more[i] += units[i]
+            if more[i] <= group.size and cost(more) <= budget:
+                gains[i] = factor[i] * (curve.lost[int(sizes[i])] - curve.lost[int(more[i])])
+        best = int(np.argmax(gains))
+        if gains[best] <= 0:
+            return sizes
+        sizes[best] += units[best]
 
 
 def _step(group: Group, multiple: int) -> int:
     """How many channels go at a time: whole rounds of its cells, and multiples where there are enough."""
-    unit = group.step if group.size < 2 * multiple else int(np.lcm(group.step, multiple))
+    unit = _unit(group, multiple)
     return max(unit, unit * round(group.size * STEP / unit))
+
+
+def _unit(group: Group, multiple: int) -> int:
+    return group.step if group.size < 2 * multiple else int(np.lcm(group.step, multiple))
 
 
 def _shares(groups: Sequence[Group], share: float, multiple: int) -> Array:
@@ -66,5 +94,5 @@ def _shares(groups: Sequence[Group], share: float, multiple: int) -> Array:
 
 
 def _share(group: Group, share: float, multiple: int) -> int:
-    unit = group.step if group.size < 2 * multiple else int(np.lcm(group.step, multiple))
+    unit = _unit(group, multiple)
     return max(unit, int(share * group.size / unit + 1e-9) * unit)
