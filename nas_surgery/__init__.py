@@ -27,6 +27,7 @@ from nas_surgery.runs.result import ParetoPoint, Result
 from nas_surgery.runs.runner import resume, run
 from nas_surgery.runs.spec import Spec
 from nas_surgery.search.interrupts import InterruptedRunError
+from nas_surgery.studies.study import study
 from nas_surgery.surgery import Surgery
 from nas_surgery.training.backend import Backend
 from nas_surgery.training.plans import TrainingPlan
@@ -71,4 +72,5 @@ __all__ = [
     "run",
     "save",
     "score",
+    "study",
 ]

@@ -8,7 +8,18 @@ from typing import Any, NoReturn
 
 import click
 
-from nas_surgery.cli import evaluate, export, init, inspect, operate, plugins, predict, resume, run
+from nas_surgery.cli import (
+    evaluate,
+    export,
+    init,
+    inspect,
+    operate,
+    plugins,
+    predict,
+    resume,
+    run,
+    study,
+)
 from nas_surgery.errors import NasSurgeryError
 from nas_surgery.reports.printing import complain, mute
 
@@ -51,5 +62,5 @@ def main() -> None:
     """Neural networks that grow and shrink while they train."""
 
 
-for module in (init, run, resume, inspect, operate, export, predict, evaluate, plugins):
+for module in (init, run, resume, study, inspect, operate, export, predict, evaluate, plugins):
     main.add_command(module.command)

@@ -3,6 +3,7 @@
 from nas_surgery.network.activations import ACTIVATIONS
 from nas_surgery.network.arguments import (
     as_functions,
+    as_items,
     as_mapping,
     as_numbers,
     as_path,
@@ -37,6 +38,7 @@ from nas_surgery.network.layers import (
     linear_layer,
 )
 from nas_surgery.network.network import Network
+from nas_surgery.network.redrawing import redrawn
 from nas_surgery.network.weights import (
     bias_of,
     fan_in,
@@ -74,6 +76,7 @@ __all__ = [
     "Reader",
     "Shape",
     "as_functions",
+    "as_items",
     "as_mapping",
     "as_numbers",
     "as_path",
@@ -90,6 +93,7 @@ __all__ = [
     "linear_layer",
     "own",
     "read_only",
+    "redrawn",
     "refusal",
     "units",
     "weights_along",
