@@ -8,7 +8,7 @@ from typing import Any
 
 from nas_surgery.network.text import one_line
 
-BLOCK = 6  # specs beside each other
+BLOCK = 3  # specs beside each other, as in the paper
 NONE = "–"
 
 Entry = Mapping[str, Any]

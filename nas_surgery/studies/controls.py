@@ -88,9 +88,10 @@ def _without_baseline(spec: Values) -> Values:
 def _training_macs(search: Searched) -> int:
     """What the training of everything cost that the search has tried."""
     found = search.summary
-    reference = found["macs"]["end"] * found["data"]["train"] * search.spec["search"]["max_epochs"]
+    samples = found["data"]["train"] * search.spec["search"]["max_epochs"]
+    macs: int = PASSES * found["macs"]["end"] * samples
     relative: float = found["cost"]["relative"]
-    return round(relative * PASSES * reference)
+    return round(relative * macs)
 
 
 def _epoch_macs(search: Searched) -> int:

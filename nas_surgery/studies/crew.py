@@ -17,6 +17,7 @@ from nas_surgery.search.processes import CONTEXT, begin_imports, end_with_parent
 from nas_surgery.studies.performing import Ended, Perform
 from nas_surgery.studies.plan import Task
 
+EXPORTING = ("onnx", "onnxruntime")  # imported by every run when it ends, and here once for all
 ATTEMPTS = 2  # of a run whose process is killed, such as for want of memory
 
 
@@ -53,7 +54,7 @@ class _Crew:
         self._workers: dict[Connection, _Worker] = {}
 
     def carried_out(self, tasks: Sequence[Task], workers: int) -> Iterator[Ended]:
-        begin_imports("a study with workers", [__name__])
+        begin_imports("a study with workers", [__name__, *EXPORTING])
         waiting = deque(tasks)
         try:
             for _ in range(min(workers, len(tasks))):

@@ -10,6 +10,7 @@ from nas_surgery.formats.toml import read_toml
 from nas_surgery.reports.run import summary_of
 from nas_surgery.runs.directory import RunDirectory
 from nas_surgery.runs.runner import resume, run
+from nas_surgery.runs.spec import Spec
 from nas_surgery.studies.controls import CONTROLS, Searched, Start
 from nas_surgery.studies.plan import Plan, Task
 
@@ -54,7 +55,7 @@ class Performer:
             resume(directory, allow_changes=self.allow_changes)
             return
         start = self._start(task)
-        run(start.spec, network=start.network, out=directory)
+        run(Spec.from_dict(start.spec), network=start.network, out=directory)
 
     def _start(self, task: Task) -> Start:
         """What the run begins with; of a control it follows from the search."""
