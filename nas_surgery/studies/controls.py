@@ -36,7 +36,7 @@ class Start:
 
 def whole_budget(search: Searched) -> Start:
     """The start topology, trained for all that the search has cost."""
-    epochs = max(1, _training_macs(search) // _epoch_macs(search))
+    epochs = max(1, search.summary["cost"]["training_macs"] // _epoch_macs(search))
     settings = {"max_epochs": epochs, "checkpoints": CHECKPOINTS}
     return Start(_with_search(search, "train", settings))
 
@@ -83,15 +83,6 @@ def _with_search(search: Searched, strategy: str, settings: Values) -> Values:
 
 def _without_baseline(spec: Values) -> Values:
     return {**spec, "run": {**spec["run"], "baseline": False}}
-
-
-def _training_macs(search: Searched) -> int:
-    """What the training of everything cost that the search has tried."""
-    found = search.summary
-    samples = found["data"]["train"] * search.spec["search"]["max_epochs"]
-    macs: int = PASSES * found["macs"]["end"] * samples
-    relative: float = found["cost"]["relative"]
-    return round(relative * macs)
 
 
 def _epoch_macs(search: Searched) -> int:

@@ -29,10 +29,17 @@ def summary(surgeon, baseline=0.5, end=150, **more):
         "chance": 0.2,
         "accuracy": {"validation": surgeon, "test": surgeon - 0.01},
         "baseline": {"accuracy": {"validation": baseline, "test": baseline and baseline - 0.01}},
+        "loss": {"validation": 0.4},
         "parameters": {"start": 100, "end": end},
         "macs": {"start": 90, "end": 140},
         "hidden": {"start": [10], "end": [15]},
-        "cost": {"epoch_equivalents": 20.0, "macs": 1000, "seconds": 3.5, "relative": 2.0},
+        "cost": {
+            "epoch_equivalents": 20.0,
+            "macs": 1000,
+            "training_macs": 900,
+            "seconds": 3.5,
+            "relative": 2.0,
+        },
         "stopped": "finished",
         **more,
     }
