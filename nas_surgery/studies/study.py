@@ -44,7 +44,7 @@ def study(
     controls and specs may have come to it. repeats: of each seed; all but the first run on seeds drawn from it.
     controls: "whole-budget", "random-edits", "redrawn-weights", "final-from-scratch". workers: processes
     with a run each. overrides: of all specs, by dotted key. observers: told of "study_started" and
-    "study_run", and of "warning".
+    "study_run", and of "warning"; what one raises ends the study, and what is finished is kept.
 
     Raises a NasSurgeryError before anything is written if something is wrong; StudyError where runs could
     not be carried out, once all others are; InterruptedRunError (a KeyboardInterrupt) for a signal, once
