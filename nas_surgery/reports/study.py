@@ -62,7 +62,7 @@ def _block(entries: Sequence[Entry], seconds: Mapping[str, float]) -> str:
         ("Param. fraction incr. [%]", lambda entry: _spread(entry["parameter_increase"], "{:.2f}")),
         (f"Baseline test {metric}", lambda entry: _spread(entry["baseline_test"], "{:.4f}")),
         (f"Surgeon test {metric}", lambda entry: _spread(entry["test"], "{:.4f}")),
-        ("Gain, 95 % interval", lambda entry: _interval(entry["difference"])),
+        ("Gain [points], 95 % interval", lambda entry: _interval(entry["difference"])),
         ("Cost [epochs]", lambda entry: _spread(entry["cost"]["epochs"], "{:.1f}")),
         ("Cost [10⁹ MACs]", lambda entry: _spread(entry["cost"]["macs"], "{:.3g}", 1e-9)),
         ("Cost ÷ training the winner", lambda entry: _spread(entry["cost"]["relative"], "{:.2f}")),
@@ -77,7 +77,7 @@ def _block(entries: Sequence[Entry], seconds: Mapping[str, float]) -> str:
 
 def _beside(searches: Sequence[Entry], controls: Sequence[Entry]) -> str:
     """The searches and their controls, one below the other."""
-    head = ["Spec", "Contender", "Runs", "Validation", "Test", "Search ahead, 95 % interval"]
+    head = ["Spec", "Contender", "Runs", "Validation", "Test", "Search ahead [points], 95 %"]
     head += ["Parameters", "Cost [10⁹ MACs]"]
     body = []
     for search in searches:

@@ -9,6 +9,7 @@ from nas_surgery.errors import NasSurgeryError, SearchFailedError
 from nas_surgery.formats.toml import read_toml
 from nas_surgery.reports.run import summary_of
 from nas_surgery.runs.directory import RunDirectory
+from nas_surgery.runs.former import former_summary
 from nas_surgery.runs.runner import resume, run
 from nas_surgery.runs.spec import Spec
 from nas_surgery.studies.controls import CONTROLS, Searched, Start
@@ -77,10 +78,11 @@ Perform = Callable[[Task], Ended]
 def finished(directory: Path) -> bool:
     """Whether a run has come to its end: nothing is left to be trained, written or checked.
 
-    One that was ended by its seconds has, though `resume` would give it as many again.
+    One that was ended by its seconds has, though `resume` would give it as many again. One whose summary is
+    damaged has not: a resume makes it anew from the journal.
     """
-    summary = summary_of(directory)
-    if summary is None or summary.get("stopped") in UNFINISHED:
+    summary = former_summary(directory / "summary.json")
+    if summary.get("stopped") in UNFINISHED:
         return False
     return any(summary.get(f"onnx_{found}") is not None for found in ("difference", "warning"))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from nas_surgery.errors import StudyError
 from nas_surgery.formats.atomic import write_atomically
 from nas_surgery.reports.run import summary_of
 from nas_surgery.reports.study import study_markdown, table_csv
@@ -52,8 +53,9 @@ class Study:
 def sum_up(directory: StudyDirectory, plan: Plan, reasons: Mapping[Task, str]) -> Study:
     """The figures of everything that was planned; reasons: of the runs that failed."""
     tasks = [*plan.searches, *plan.control_runs]
-    done = [task for task in tasks if finished(directory.path / task.path)]
+    done = [task for task in tasks if _done(directory, task) and _done(directory, task.search)]
     summaries = {task: _summary(directory, task) for task in done}
+    _check_data(directory, summaries)
     rows = [row(task, summaries[task], summaries[task.search]) for task in done]
     failures = [_failure(task, reasons[task]) for task in tasks if task in reasons]
     values = {
@@ -77,6 +79,22 @@ def write(study: Study, directory: StudyDirectory) -> None:
     write_atomically(directory.table, table_csv(study.table).encode())
     write_atomically(directory.markdown, study_markdown(study.values).encode())
     write_atomically(directory.study, text.encode())
+
+
+def _done(directory: StudyDirectory, task: Task) -> bool:
+    return finished(directory.path / task.path)
+
+
+def _check_data(directory: StudyDirectory, summaries: Mapping[Task, Mapping[str, Any]]) -> None:
+    """StudyError where runs of one spec have seen different samples: their means would mean nothing."""
+    first: dict[str, Task] = {}
+    for task, summary in summaries.items():
+        before = first.setdefault(task.spec, task)
+        if summary["data"]["sha256"] != summaries[before]["data"]["sha256"]:
+            raise StudyError(
+                f"{directory.path}: {before.path} and {task.path} were made from different data; begin the study"
+                " anew in another directory"
+            )
 
 
 def _summary(directory: StudyDirectory, task: Task) -> dict[str, Any]:

@@ -241,6 +241,27 @@ def test_a_plan_that_is_none_ends_in_one_line(text, tmp_path):
         resume_study(tmp_path)
 
 
+def test_runs_on_different_data_are_not_averaged(tmp_path):
+    """A file that changed between two calls is noticed before there is a table of both."""
+    spec = {**SPEC, "data": {"source": f"npz:{tmp_path / 'data.npz'}"}}
+    for shift in (0, 1):
+        x = np.random.default_rng(0).random((60, 4)) + shift
+        np.savez(tmp_path / "data.npz", x_train=x, y_train=np.arange(60) % 3)
+        if not shift:
+            small(tmp_path / "out", specs={"small": spec})
+    with pytest.raises(ns.NasSurgeryError, match="seed-4-repeat-1 were made from different data"):
+        small(tmp_path / "out", specs={"small": spec}, seeds=(3, 4))
+
+
+def test_a_damaged_summary_is_made_anew(tmp_path):
+    """From the journal, by a resume of that run; the table stays the same."""
+    small(tmp_path)
+    before = tables(tmp_path)
+    (tmp_path / "runs/small/seed-3-repeat-1/summary.json").write_text("{")
+    small(tmp_path)
+    assert tables(tmp_path) == before
+
+
 def test_one_process_at_a_time_writes_to_a_study(tmp_path):
     """Another one is told who does."""
     small(tmp_path)
