@@ -82,11 +82,11 @@ def resume_study(
     """
     directory, told = StudyDirectory(as_path("path", path)), as_functions("observers", observers)
     _check_workers(workers)
+    plan = directory.read()
+    if plan is None:
+        raise RunError(f"{directory.path}: holds no study; there is no {directory.plan.name}")
     with directory:
-        plan = directory.read()
-        if plan is None:
-            raise RunError(f"{directory.path}: holds no study; there is no {directory.plan.name}")
-        performer = Performer(directory.path, plan, allow_changes)
+        performer = Performer(directory.path, directory.read() or plan, allow_changes)
         return _carry_out(directory, performer, workers, told)
 
 
@@ -101,22 +101,31 @@ def _carry_out(
     plan, tell = performer.plan, _Teller(observers)
     for text in warnings:
         tell("warning", text=text)
-    ended: list[Ended] = []
     phases = [list(plan.searches), list(plan.control_runs)]
     left = [[task for task in phase if not _done(performer, task)] for phase in phases]
     total = sum(map(len, phases))
     tell("study_started", runs=total, finished=total - sum(map(len, left)))
-    with _resumable(directory.path), Interrupts() as interrupts:
-        for phase in left:
-            for each in carried_out(phase, performer, workers, interrupts):
-                failpoint("study.run_ended")
-                ended.append(each)
-                tell("study_run", run=str(each.task.path), failure=each.failure or each.error)
-            failpoint("study.searched")
+    with _resumable(directory.path):
+        ended = _ended(left, performer, workers, tell)
     _check_errors(directory, ended)
     found = sum_up(directory, plan, {each.task: each.failure for each in ended if each.failure})
     write(found, directory)
     failpoint("study.written")
+    return found
+
+
+def _ended(
+    phases: Iterable[Sequence[Task]], performer: Performer, workers: int, tell: "_Teller"
+) -> list[Ended]:
+    """What became of all these runs; a phase begins when the one before it is over."""
+    found = []
+    with Interrupts() as interrupts:
+        for phase in phases:
+            for each in carried_out(phase, performer, workers, interrupts):
+                failpoint("study.run_ended")
+                found.append(each)
+                tell("study_run", run=str(each.task.path), failure=each.failure or each.error)
+            failpoint("study.searched")
     return found
 
 

@@ -218,7 +218,9 @@ def test_what_is_not_a_study_is_left_alone(tmp_path):
         small(tmp_path)
     with pytest.raises(ns.NasSurgeryError, match="is not empty, and holds no study"):
         resume_study(tmp_path)
-    assert [file.name for file in tmp_path.iterdir() if file.name != "lock"] == ["notes.txt"]
+    with pytest.raises(ns.NasSurgeryError, match="holds no study; there is no"):
+        resume_study(tmp_path / "nowhere")
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(
