@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import floor, log10
 from statistics import fmean
 from typing import Any
 
@@ -64,7 +65,7 @@ def _block(entries: Sequence[Entry], seconds: Mapping[str, float]) -> str:
         (f"Surgeon test {metric}", lambda entry: _spread(entry["test"], "{:.4f}")),
         ("Gain [points], 95 % interval", lambda entry: _interval(entry["difference"])),
         ("Cost [epochs]", lambda entry: _spread(entry["cost"]["epochs"], "{:.1f}")),
-        ("Cost [10⁹ MACs]", lambda entry: _spread(entry["cost"]["macs"], "{:.3g}", 1e-9)),
+        ("Cost [10⁹ MACs]", lambda entry: _macs(entry["cost"]["macs"])),
         ("Cost ÷ training the winner", lambda entry: _spread(entry["cost"]["relative"], "{:.2f}")),
         ("Runs rescued", lambda entry: str(entry["rescued"])),
         ("Runs that learned nothing", lambda entry: str(entry["nothing_learned"])),
@@ -98,7 +99,7 @@ def _contender(entry: Entry) -> Cells:
         _spread(entry["test"], "{:.4f}"),
         _interval(entry["search_ahead"]) if entry["control"] else "",
         _spread(entry["parameters"], "{:,.0f}"),
-        _spread(entry["cost"]["macs"], "{:.3g}", 1e-9),
+        _macs(entry["cost"]["macs"]),
     ]
 
 
@@ -134,11 +135,18 @@ def _any(entries: Sequence[Entry]) -> bool:
     return any(entry["failed"] for entry in entries)
 
 
-def _spread(figures: Entry, form: str, unit: float = 1.0) -> str:
+def _spread(figures: Entry, form: str) -> str:
     if figures["mean"] is None:
         return NONE
-    mean = form.format(figures["mean"] * unit)
-    return mean if figures["std"] is None else f"{mean} ± {form.format(figures['std'] * unit)}"
+    mean = form.format(figures["mean"])
+    return mean if figures["std"] is None else f"{mean} ± {form.format(figures['std'])}"
+
+
+def _macs(figures: Entry) -> str:
+    """In 10⁹, with three digits of the mean."""
+    billions = {key: None if value is None else value / 1e9 for key, value in figures.items()}
+    decimals = max(0, 2 - floor(log10(billions["mean"] or 1)))
+    return _spread(billions, f"{{:.{decimals}f}}")
 
 
 def _interval(figures: Entry) -> str:
