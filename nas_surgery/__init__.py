@@ -5,6 +5,7 @@ Linka, Cyron; Neural Networks 144, 2021).
 """
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 from nas_surgery.data.dataset import Dataset
 from nas_surgery.errors import NasSurgeryError, StopRun
@@ -27,11 +28,13 @@ from nas_surgery.runs.result import ParetoPoint, Result
 from nas_surgery.runs.runner import resume, run
 from nas_surgery.runs.spec import Spec
 from nas_surgery.search.interrupts import InterruptedRunError
-from nas_surgery.studies.study import study
 from nas_surgery.surgery import Surgery
 from nas_surgery.training.backend import Backend
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, TrainState
+
+if TYPE_CHECKING:
+    from nas_surgery.studies.study import study
 
 __version__ = "0.1.0"
 
@@ -74,3 +77,12 @@ __all__ = [
     "score",
     "study",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What is not needed by every program is imported when it is first asked for."""
+    if name == "study":
+        from nas_surgery.studies.study import study
+
+        return study
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
