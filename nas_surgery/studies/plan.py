@@ -158,7 +158,7 @@ def _deciding(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {**spec, "run": {"threads": spec.get("run", {}).get("threads", 1)}}
 
 
-def named(specs: Mapping[str, Any]) -> None:
+def check_names(specs: Mapping[str, Any]) -> None:
     """SpecError for names that no folder can have."""
     try:
         _names(None, attrs.fields(Plan).specs, specs)

@@ -12,13 +12,14 @@ from nas_surgery.network import as_functions, as_items, as_mapping, as_path, ref
 from nas_surgery.plugins.events import Event
 from nas_surgery.runs.callers import SpecLike, as_spec
 from nas_surgery.runs.forecast import forecast
-from nas_surgery.runs.spec import MAX_WORKERS
+from nas_surgery.runs.preparation import naming
+from nas_surgery.runs.spec import MAX_WORKERS, Spec
 from nas_surgery.search.audience import Observer
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
 from nas_surgery.studies.crew import carried_out
 from nas_surgery.studies.directory import StudyDirectory
 from nas_surgery.studies.performing import Ended, Performer, finished
-from nas_surgery.studies.plan import Plan, Task, named
+from nas_surgery.studies.plan import Plan, Task, check_names
 from nas_surgery.studies.writing import Study, sum_up, write
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -54,8 +55,8 @@ def study(
     told, given = as_functions("observers", observers), as_mapping("overrides", overrides)
     _check_workers(workers)
     sources = _sources(specs)
-    named(sources)
-    made = {name: as_spec(source, given) for name, source in sources.items()}
+    check_names(sources)
+    made = {name: _spec(name, source, given) for name, source in sources.items()}
     plan = Plan.of(made, as_items("seeds", seeds, "a list of whole numbers"), repeats, controls)
     former = directory.read()
     if former is not None:
@@ -173,9 +174,22 @@ def _sources(specs: Specs) -> dict[str, SpecLike]:
 
 def _checked(specs: Mapping[str, SpecLike], overrides: Mapping[str, Any]) -> list[str]:
     """What runs of these specs would be warned of; raises what they would raise before they begin."""
-    baseline = {**overrides, "run.baseline": True}
-    plans = {name: forecast(spec, baseline) for name, spec in specs.items()}
-    return [f"{name}: {text}" for name, plan in plans.items() for text in plan["warnings"]]
+    baseline, warnings = {**overrides, "run.baseline": True}, []
+    for name, spec in specs.items():
+        with naming(_place(name, spec)):
+            plan = forecast(spec, baseline)
+        warnings += [f"{name}: {text}" for text in plan["warnings"]]
+    return warnings
+
+
+def _spec(name: str, source: SpecLike, overrides: Mapping[str, Any]) -> Spec:
+    with naming(_place(name, source)):
+        return as_spec(source, overrides)
+
+
+def _place(name: str, source: SpecLike) -> str | None:
+    """What errors of a spec that is no file begin with; those of files name these themselves."""
+    return None if isinstance(source, str | Path) else f"specs[{name!r}]"
 
 
 def _check_workers(workers: int) -> None:

@@ -186,8 +186,11 @@ def test_how_jobs_are_carried_out_may_change(tmp_path):
         ({"specs": {}}, ["specs must be one or more"]),
         ({"specs": 3}, ["specs must be"]),
         ({"specs": {"../x": SPEC}}, ["'../x' cannot name a spec"]),
-        ({"specs": {"a": {**SPEC, "sed": 1}}}, ["unknown key 'sed'"]),
-        ({"specs": {"a": {**SPEC, "data": {"source": "npz:missing.npz"}}}}, ["missing.npz"]),
+        ({"specs": {"a": {**SPEC, "sed": 1}}}, ["specs['a']: unknown key 'sed'"]),
+        (
+            {"specs": {"a": {**SPEC, "data": {"source": "npz:missing.npz"}}}},
+            ["specs['a']", "missing.npz"],
+        ),
         ({"specs": ["a/x.toml", "b/x.toml"]}, ["b/x.toml", "is called x too"]),
         ({"specs": ["missing.toml"]}, ["missing.toml", "No such file"]),
         ({"seeds": ()}, ["seeds must be one or more different ones"]),
