@@ -1,5 +1,6 @@
 """The directory of a study: its plan, its runs, and that only one process writes to it."""
 
+from os.path import isfile  # unlike Path's, no errors of paths that cannot be read
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +19,7 @@ MAX_BYTES = 10_000_000
 
 def holds_study(path: Path) -> bool:
     """Whether a study has begun here."""
-    return (path / PLAN).is_file()
+    return isfile(path / PLAN)
 
 
 class StudyDirectory:

@@ -23,7 +23,12 @@ from nas_surgery.studies.table import table, versions_of
 
 @attrs.frozen(eq=False)
 class Study:
-    """A study that has ended. values: what `study.json` holds. directory: of the study."""
+    """A study that has ended. directory: of the study.
+
+    values: what `study.json` holds: `format`, `date`, `seeds`, `repeats`, `controls`; `rows`, as `rows.row` makes
+    them, searches first; `failures`; `table`, as `table.table` makes it; `versions`. Accuracies are fractions,
+    increases per cent; `relative_increase` has no std, as in the paper.
+    """
 
     values: dict[str, Any] = attrs.field(repr=False)
     directory: Path
