@@ -1,18 +1,17 @@
-"""Does the search earn its price? Every contender trains on the NumPy backend with the same batches.
+"""Does the search earn its price? A study with its controls, and Optuna beside it, with the same batches.
 
-    python benchmarks/search.py --data npz:mnist.npz --long --json results/search.json
+    python benchmarks/search.py --data npz:mnist.npz --out DIR --long --json results/search.json
 
-10,000 training, 2,000 validation and 10,000 test samples, SGD .005 on batches of 16, 50 epochs, from three
-start topologies. Beside the default strategy: the paper's; the start topology for as many epochs, and for
-the whole training budget of the default run; random edits; the final topology from scratch; Optuna (TPE,
-median pruner, 1-3 layers of 4-512 units; pip install -e .[benchmarks]) stopped at the same training cost.
-Then the default strategy at five prices. A few minutes: the small start and one seed. --long: small, medium
-and large, three seeds. --only NAME leaves out other contenders, --only price measures the prices alone.
+The specs in specs/: 10,000 training, 2,000 validation and 10,000 test samples, SGD .005 on batches of 16, 50
+epochs, from three start topologies, NumPy. Beside the default strategy: the paper's; the start topology for
+as many epochs; the study's controls; Optuna (TPE, median pruner, 1-3 layers of 4-512 units; pip install -e
+.[benchmarks]) stopped at the same training cost. Then the default strategy at five prices. The small start and
+one seed; --long: small, medium and large, three seeds. What DIR holds of it already is not measured again.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,163 +20,136 @@ from search_report import report
 from threadpoolctl import threadpool_limits
 
 import nas_surgery as ns
-from nas_surgery.data.dataset import Dataset, load_dataset
-from nas_surgery.plugins.registry import default_registry
+from nas_surgery.formats.toml import read_toml
 from nas_surgery.runs.preparation import prepare
 from nas_surgery.strategies import DefaultStrategy
 from nas_surgery.strategies.jobs import PASSES
+from nas_surgery.studies.controls import CONTROLS
 
-STARTS = {"small": [10], "medium": [10, 10, 10], "large": [300, 100, 100]}
+STARTS = ("small", "medium", "large")
 SEEDS = (6, 63, 97)
 PRICES = (0.001, 0.003, 0.01, 0.03, 0.1)
 PRICE_STARTS = ("small", "medium")
-EPOCHS = 50
 PACKAGES = ("nas-surgery", "numpy", "scipy", "optuna")
-PLUGIN = str(Path(__file__).with_name("search_strategies.py"))
+NAMES = {  # of the controls in the table
+    "whole-budget": "start, whole budget",
+    "random-edits": "random edits",
+    "redrawn-weights": "edits lose the weights",
+    "final-from-scratch": "final from scratch",
+}
+SPECS = Path(__file__).with_name("specs")
 
 Row = dict[str, Any]
 
 
-class Bench:
-    """One data source, start topology and seed, with the default run that others are measured by."""
-
-    def __init__(self, source: str, dataset: Dataset, start: str, seed: int) -> None:
-        self.source, self.dataset, self.start, self.seed = source, dataset, start, seed
-        self.default: Row = {}
-
-    def spec(self, hidden: list[int], epochs: int, **search: Any) -> Row:
-        large = len(self.dataset.x) >= 12_000
-        limits = {"train_limit": 10_000, "validation": 2_000} if large else {}
-        return {
-            "seed": self.seed,
-            "plugins": [PLUGIN],
-            "data": {"source": self.source, "scaling": "unit", **limits},
-            "network": {"hidden": hidden},
-            "training": {"optimizer": "sgd", "learning_rate": 0.005, "batch_size": 16},
-            "search": {"max_epochs": epochs, **search},
-        }
-
-    def run(
-        self, strategy: str, hidden: list[int] | None = None, epochs: int = EPOCHS, **settings: Any
-    ) -> Row:
-        """One run, in figures. macs: of everything that it trained."""
-        start = STARTS[self.start] if hidden is None else hidden
-        spec = self.spec(start, epochs, strategy=strategy, **settings)
-        result = ns.run(spec, data=self.dataset)
-        found, network = result.summary, result.network
-        samples = found["data"]["train"]
-        return {
-            "hidden": found["hidden"]["end"],
-            "parameters": found["parameters"]["end"],
-            "validation": found["accuracy"]["validation"],
-            "test": found["accuracy"]["test"],
-            "validation_loss": found["loss"]["validation"],
-            "cost": found["cost"]["relative"],
-            "macs": round(found["cost"]["relative"] * PASSES * network.macs * samples * epochs),
-            "seconds": found["cost"]["seconds"],
-        }
-
-    def run_default(self) -> Row:
-        self.default = self.run("default")
-        return self.default
-
-    def whole_budget(self) -> Row:
-        """As many epochs of the start topology as the default run's training would have paid for."""
-        made = self.prepared()
-        epoch = PASSES * made.network.macs * len(made.splits.train)
-        epochs = max(1, self.default["macs"] // epoch)
-        return {**self.run("train", epochs=epochs, checkpoints=20), "epochs": epochs}
-
-    def optuna(self) -> Row:
-        from search_optuna import Trials
-
-        return Trials(self.prepared(), self.default["macs"]).run()
-
-    def prepared(self) -> Any:
-        spec = ns.Spec.from_dict(self.spec(STARTS[self.start], EPOCHS))
-        return prepare(spec, None, self.dataset)
-
-
-CONTENDERS: dict[str, Callable[[Bench], Row]] = {
-    "default": Bench.run_default,
-    "paper": lambda bench: bench.run("paper"),
-    "start": lambda bench: bench.run("train"),
-    "start, whole budget": Bench.whole_budget,
-    "random edits": lambda bench: bench.run("random-edits"),
-    "final from scratch": lambda bench: bench.run("train", bench.default["hidden"]),
-    "optuna": Bench.optuna,
-}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="sklearn:digits", help="such as npz:mnist.npz")
+    parser.add_argument("--data", default="npz:mnist.npz", help="source of MNIST")
+    parser.add_argument("--out", type=Path, required=True, help="directory of the studies")
     parser.add_argument("--long", action="store_true", help="all starts, three seeds")
     parser.add_argument("--starts", nargs="+", choices=STARTS)
     parser.add_argument("--seeds", type=int, nargs="+")
-    parser.add_argument("--only", nargs="+", choices=[*CONTENDERS, "price"])
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the results here too")
     options = parser.parse_args()
-    with threadpool_limits(1):
-        results = measure(options)
+    results = measure(options)
+    if options.json is not None:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
     print("\n".join(report(results)))
 
 
 def measure(options: argparse.Namespace) -> Row:
-    dataset = load_dataset(options.data, default_registry().all("datasets"))
-    starts = options.starts or (list(STARTS) if options.long else ["small"])
+    starts = options.starts or (STARTS if options.long else STARTS[:1])
     seeds = options.seeds or (SEEDS if options.long else SEEDS[-1:])
-    wanted = options.only or [*CONTENDERS, "price"]
-    results = {
-        **heading(options.data),
-        "starts": starts,
-        "seeds": list(seeds),
-        "runs": [],
-        "prices": [],
-    }
-    for start in starts:
-        for seed in seeds:
-            bench = Bench(options.data, dataset, start, seed)
-            for row in contest(bench, wanted):
-                keep(results, "runs", {"start": start, "seed": seed, **row}, options.json)
-            for row in prices(bench) if "price" in wanted and start in PRICE_STARTS else ():
-                keep(results, "prices", {"start": start, "seed": seed, **row}, options.json)
-    return results
-
-
-def heading(source: str) -> Row:
+    shared = {"seeds": seeds, "workers": options.workers}
+    shared["overrides"] = {"data.source": options.data}
+    specs = [SPECS / f"{kind}-{start}.toml" for kind in ("paper", "default") for start in starts]
+    contest = ns.study(specs, out=options.out / "contest", controls=tuple(CONTROLS), **shared)
+    runs = list(contenders(contest.rows))
+    with threadpool_limits(1):
+        runs += [optuna(row, options) for row in runs if row["contender"] == "default"]
     return {
         **origin(PACKAGES),
-        "data": source.rpartition("/")[2],
-        "epochs": EPOCHS,
+        "data": options.data.rpartition("/")[2],
+        "starts": list(starts),
+        "seeds": list(seeds),
+        "runs": runs,
+        "prices": prices(starts, options.out / "prices", shared),
     }
 
 
-def contest(bench: Bench, wanted: list[str]) -> Iterator[Row]:
-    """The contenders in turn; the default run always, as others are measured by it."""
-    for name, contender in CONTENDERS.items():
-        if name in wanted or (name == "default" and set(wanted) & set(CONTENDERS)):
-            yield {"contender": name, **contender(bench)}
+def contenders(rows: list[Row]) -> Iterator[Row]:
+    """The searches, their start topology, and the controls of the default strategy."""
+    for row in rows:
+        kind, _, start = row["spec"].partition("-")
+        if kind == "default" or row["control"] is None:
+            contender = NAMES.get(row["control"], kind)
+            yield {"start": start, "seed": row["seed"], "contender": contender, **figures(row)}
+        if kind == "default" and row["control"] is None:
+            yield {"start": start, "seed": row["seed"], "contender": "start", **baseline(row)}
 
 
-def prices(bench: Bench) -> Iterator[Row]:
-    """The default strategy at each price; the default price is not run twice."""
-    for price in PRICES:
-        known = price == DefaultStrategy().price and bench.default
-        yield {"price": price, **(bench.default if known else bench.run("default", price=price))}
+def figures(row: Row) -> Row:
+    """A run; macs: of all its training."""
+    return {
+        "hidden": row["hidden"]["end"],
+        "parameters": row["parameters"]["end"],
+        "validation": row["accuracy"],
+        "test": row["test_accuracy"],
+        "validation_loss": row["loss"],
+        "cost": row["relative_cost"],
+        "macs": row["cost"]["training_macs"],
+        "seconds": row["cost"]["seconds"],
+    }
 
 
-def keep(results: Row, key: str, row: Row, path: Path | None) -> None:
-    """Add a row, show it, and write what there is so far."""
-    results[key].append(row)
-    name = row.get("contender", f"price {row.get('price')}")
-    print(
-        f"{row['start']:6} seed {row['seed']:2}  {name:20} test {row['test']:.4f}"
-        f"  {row['parameters']:>8,} parameters  {'-'.join(map(str, row['hidden']))}",
-        flush=True,
-    )
-    if path is not None:
-        path.write_text(json.dumps(results, indent=1) + "\n")
+def baseline(row: Row) -> Row:
+    """The start topology that was trained beside a search."""
+    made = ns.Spec.from_toml(SPECS / f"{row['spec']}.toml")
+    samples = made.data.train_limit * made.search.max_epochs
+    return {
+        "hidden": row["hidden"]["start"],
+        "parameters": row["parameters"]["start"],
+        "validation": row["baseline_accuracy"],
+        "test": row["baseline_test_accuracy"],
+        "macs": PASSES * row["macs"]["start"] * samples,
+    }
+
+
+def optuna(default: Row, options: argparse.Namespace) -> Row:
+    """Trials for the training budget of a default run; kept, as a study keeps its runs."""
+    from search_optuna import Trials
+
+    place = {"start": default["start"], "seed": default["seed"], "contender": "optuna"}
+    file = options.out / f"optuna-{default['start']}-{default['seed']}.json"
+    if not file.exists():
+        path = SPECS / f"default-{default['start']}.toml"
+        given = {"data.source": options.data, "seed": default["seed"]}
+        made = prepare(ns.Spec.from_toml(path, given))
+        file.write_text(json.dumps(Trials(made, default["macs"]).run()))
+    return {**place, **json.loads(file.read_text())}
+
+
+def prices(starts: tuple[str, ...], out: Path, shared: Row) -> list[Row]:
+    """The default strategy at each price."""
+    known = [start for start in starts if start in PRICE_STARTS]
+    specs = {f"{start}-{price}": at_price(start, price) for start in known for price in PRICES}
+    found = ns.study(specs, out=out, **shared).rows if specs else []
+    return [
+        {
+            "start": row["spec"].split("-")[0],
+            "seed": row["seed"],
+            "price": float(row["spec"].split("-")[1]),
+            **figures(row),
+        }
+        for row in found
+    ]
+
+
+def at_price(start: str, price: float) -> Row:
+    spec = read_toml(SPECS / f"default-{start}.toml")
+    own = {} if price == DefaultStrategy().price else {"price": price}
+    return {**spec, "search": {**spec["search"], **own}}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ Linka, Cyron; Neural Networks 144, 2021).
 """
 
 import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from nas_surgery.data.dataset import Dataset
 from nas_surgery.errors import NasSurgeryError, StopRun
@@ -56,11 +58,13 @@ from nas_surgery.runs.result import ParetoPoint, Result
 from nas_surgery.runs.runner import resume, run
 from nas_surgery.runs.spec import Spec
 from nas_surgery.search.interrupts import InterruptedRunError
-from nas_surgery.shrinking.shrink import shrink
 from nas_surgery.surgery import Surgery
 from nas_surgery.training.backend import Backend
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, TrainState
+
+if TYPE_CHECKING:
+    from nas_surgery.studies.study import study
 
 __version__ = "0.1.0"
 
@@ -131,4 +135,15 @@ __all__ = [
     "save",
     "score",
     "shrink",
+    "study",
 ]
+
+
+_LATER = {"shrink": "nas_surgery.shrinking.shrink", "study": "nas_surgery.studies.study"}
+
+
+def __getattr__(name: str) -> Any:
+    """What is not needed by every program is imported when it is first asked for."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -54,6 +54,12 @@ class EstimatorError(NasSurgeryError, ValueError):
     """An estimator cannot use its parameters or what it was given; a ValueError, as scikit-learn expects."""
 
 
+class StudyError(RunError):
+    """Runs of a study could not be carried out; the others are kept."""
+
+    exit_code = 1
+
+
 class StopRun(Exception):  # noqa: N818 (a wish, no error)
     """Raised by an observer, or by a plugin's `nas_surgery_on_event`: the run ends in order behind the job
     that goes on, with the best network so far, and as soon as there is one."""
@@ -77,4 +83,5 @@ __all__ = [
     "SpecFileError",
     "StopRun",
     "UnsupportedModelError",
+    "StudyError",
 ]

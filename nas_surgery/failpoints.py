@@ -27,6 +27,7 @@ NAMES = (
     "export.started",
     "export.finished",
 )
+OF_STUDIES = ("study.planned", "study.run_ended", "study.searched", "study.written")
 
 _armed, _left = "", 0
 

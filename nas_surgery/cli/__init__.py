@@ -19,6 +19,7 @@ from nas_surgery.cli import (
     resume,
     run,
     shrink,
+    study,
 )
 from nas_surgery.errors import NasSurgeryError
 from nas_surgery.reports.printing import complain, mute
@@ -62,5 +63,9 @@ def main() -> None:
     """Neural networks that grow and shrink while they train."""
 
 
-for module in (init, run, resume, shrink, inspect, operate, export, predict, evaluate, plugins):
+COMMANDS = (
+    *(init, run, resume, study, shrink, inspect, operate),
+    *(export, predict, evaluate, plugins),
+)
+for module in COMMANDS:
     main.add_command(module.command)

@@ -1,14 +1,17 @@
-"""How `run` and `resume` end: what they report of a result, and of a signal."""
+"""How `run`, `study` and `resume` end: what they report of a result, and of a signal."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas_surgery.cli.output import show
 from nas_surgery.reports.printing import complain
 from nas_surgery.search.interrupts import InterruptedRunError
+
+if TYPE_CHECKING:
+    from nas_surgery.studies.writing import Study
 
 
 @contextmanager
@@ -23,6 +26,29 @@ def stoppable() -> Iterator[None]:
         complain(f"stopped by {stop}{saved}")
         complain(f"go on with: nas-surgery resume {stop.directory}")
         sys.exit(128 + stop.signum)
+
+
+@contextmanager
+def stoppable_study(directory: Path) -> Iterator[None]:
+    """The same of a study."""
+    try:
+        yield
+    except InterruptedRunError as stop:
+        complain(f"stopped by {stop}; what is finished is kept")
+        complain(f"go on with: nas-surgery resume {directory}")
+        sys.exit(128 + stop.signum)
+
+
+def finish_study(found: "Study", as_json: bool, quiet: bool) -> None:
+    """Print the table; runs that failed are in it, and make the study no success."""
+    if as_json or not quiet:
+        text = f"{found}\nwritten   {found.directory}"
+        show(text, {**found.values, "directory": str(found.directory)}, as_json)
+    if found.failures:
+        complain(
+            f"error: {len(found.failures)} of the runs failed, and are tried again by a resume"
+        )
+        sys.exit(1)
 
 
 def finish(summary: dict[str, Any], directory: Path, as_json: bool, quiet: bool) -> None:

@@ -1,6 +1,6 @@
 """`nas-surgery run`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from os.path import exists  # unlike Path's, no errors of paths that cannot be read
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from nas_surgery.cli.ending import finish, stoppable
+from nas_surgery.cli.options import Options, blaming, options_of
 from nas_surgery.cli.output import PATH, as_json, quietly, show
-from nas_surgery.errors import NasSurgeryError
 
 
 @click.command("run")
@@ -48,7 +48,7 @@ def command(
     from nas_surgery.reports.progress import following
     from nas_surgery.runs.runner import run
 
-    options = _options(settings)
+    options = options_of(settings)
     given = {"training.backend": backend, "training.device": device, "seed": seed}
     for key, value in given.items():
         if value is not None:
@@ -64,7 +64,7 @@ def command(
         _directory(out, spec) as directory,
         stoppable(),
         following(quiet) as observers,
-        _blaming(options),
+        blaming(options),
     ):
         result = run(spec, out=directory, overrides=overrides, observers=observers)
     finish(result.summary, directory, as_json, quiet)
@@ -79,41 +79,16 @@ def _check_free(out: Path | None) -> None:
 
 
 def _show_plan(
-    spec: Path, options: "Options", overrides: dict[str, Any], as_json: bool, quiet: bool
+    spec: Path, options: Options, overrides: dict[str, Any], as_json: bool, quiet: bool
 ) -> None:
     """Print what the run would do; what is wrong with it is found all the same."""
     from nas_surgery.reports.plan import plan_text
     from nas_surgery.runs.forecast import forecast
 
-    with _blaming(options):
+    with blaming(options):
         plan = forecast(spec, overrides)
     if as_json or not quiet:
         show(plan_text(plan), plan, as_json)
-
-
-Options = dict[str, tuple[str, Any]]  # by key: the option as it was written, and the value
-
-
-def _options(settings: tuple[str, ...]) -> Options:
-    from nas_surgery.runs.spec import parse_override
-
-    parsed = ((text, *parse_override(text)) for text in settings)
-    return {key: (f"--set {text}", value) for text, key, value in parsed}
-
-
-@contextmanager
-def _blaming(options: Mapping[str, tuple[str, Any]]) -> Iterator[None]:
-    """Errors of an override name the option that it came by."""
-    from nas_surgery.runs.overrides import place_of
-
-    try:
-        yield
-    except NasSurgeryError as error:
-        for key, (option, _) in options.items():
-            place, text = f"{place_of(key)}: ", str(error)
-            if text.startswith(place):
-                raise type(error)(f"{option}: {text.removeprefix(place)}") from None
-        raise
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from nas_surgery.network.activations import ACTIVATIONS
 from nas_surgery.network.arguments import (
     as_functions,
+    as_items,
     as_mapping,
     as_numbers,
     as_path,
@@ -67,6 +68,7 @@ from nas_surgery.network.layers import (
     linear_layer,
 )
 from nas_surgery.network.network import Network
+from nas_surgery.network.redrawing import redrawn
 from nas_surgery.network.weights import (
     bias_field,
     bias_of,
@@ -135,6 +137,7 @@ __all__ = [
     "SpaceToDepth",
     "Token",
     "as_functions",
+    "as_items",
     "as_mapping",
     "as_numbers",
     "as_path",
@@ -152,6 +155,7 @@ __all__ = [
     "linear_layer",
     "own",
     "read_only",
+    "redrawn",
     "refusal",
     "units",
     "weights_along",

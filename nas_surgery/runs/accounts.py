@@ -123,13 +123,15 @@ def score_name(made: Preparation) -> str | None:
 def cost_account(made: Preparation, cost: Cost, network: Network, seconds: float) -> dict[str, Any]:
     """The price of the search, with everything that lost.
 
-    relative: training MACs of the whole search ÷ MACs of training the final network for `max_epochs`.
+    macs: of training and of evaluations. relative: training MACs of the whole search ÷ MACs of training the
+    final network for `max_epochs`.
     """
     samples = len(made.splits.train)
     reference = Cost.of_training(samples * made.max_epochs, network.macs)
     return {
         "samples": cost.training_samples,
         "macs": cost.macs,
+        "training_macs": cost.training_macs,
         "seconds": round(seconds, 3),
         "epoch_equivalents": cost.training_samples / samples,
         "relative": cost.training_macs / reference.training_macs,

@@ -170,6 +170,8 @@ def prepare(
     steps = -(-len(splits.train) // settled(spec.training.batch_size))
     epochs = settled(spec.search.max_epochs)
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, epochs)
+    if spec.training.weights_at_surgery == "redraw":
+        recipe = attrs.evolve(recipe, redraw=spec.network.initializer)
     return Preparation(
         spec,
         registry,

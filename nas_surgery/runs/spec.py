@@ -19,7 +19,7 @@ from nas_surgery.network import ACTIVATIONS, INITIALIZERS, as_mapping, as_path
 from nas_surgery.runs.overrides import OverrideError, blamed
 from nas_surgery.training.evaluation import LOSSES
 from nas_surgery.training.optimizers import OPTIMIZERS, Optimizer
-from nas_surgery.training.plans import STATE_AT_SURGERY, Recipe, Schedule
+from nas_surgery.training.plans import STATE_AT_SURGERY, WEIGHTS_AT_SURGERY, Recipe, Schedule
 from nas_surgery.validators import number, one_of, optional, settled, whole
 
 MAX_UNITS = 1_000_000
@@ -102,7 +102,8 @@ class TrainingSpec:
 
     loss: "auto" follows from the labels, as `nas_surgery.data.labels` says.
     state_at_surgery: whether an edited network gets a fresh optimizer ("reset") or keeps the state of
-    what remains ("carry").
+    what remains ("carry"). weights_at_surgery: whether it keeps its weights (None or "carry"), which is what
+    surgery is for, or gets new ones ("redraw"): a control that tells what they are worth.
     """
 
     backend: str = "numpy"
@@ -126,6 +127,9 @@ class TrainingSpec:
     schedule_factor: float = attrs.field(default=0.1, validator=number(above=0))
     state_at_surgery: str | None = attrs.field(
         default=None, validator=optional(one_of(*STATE_AT_SURGERY))
+    )
+    weights_at_surgery: str | None = attrs.field(
+        default=None, validator=optional(one_of(*WEIGHTS_AT_SURGERY))
     )
 
     def make_optimizer(self) -> Optimizer:

@@ -80,7 +80,7 @@ def _idle_operations(made: Preparation) -> list[str]:
         return []
     named = [*spec.search.operations, *made.registry.from_files("operations", spec.plugins)]
     return [
-        f"operation {name} is named and not used: the strategy works with {', '.join(uses)}"
+        f"operation {name} is named and not used: the strategy works with {', '.join(uses) or 'none'}"
         for name in named
         if name not in uses
     ]

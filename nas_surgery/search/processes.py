@@ -61,19 +61,20 @@ class WorkerPlan:
         return Cost.of_training(samples, macs)
 
 
-def begin_imports() -> None:
+def begin_imports(what: str = 'executor "processes"', modules: Sequence[str] = ()) -> None:
     """Start the process that workers are forked from, which imports what they need meanwhile.
 
-    It is not for Ctrl-C to stop it. RunError where workers could not import the program.
+    It is not for Ctrl-C to stop it. RunError, which says what wants workers, where they could not import
+    the program. modules: what they need beyond this one.
     """
     program = getattr(sys.modules["__main__"], "__file__", None)
     if program is not None and not Path(program).exists():
-        raise RunError(f'executor "processes" needs a program in a file, not {program}')
+        raise RunError(f"{what} needs a program in a file, not {program}")
     if not FORKED:
         return  # Windows: every worker imports for itself
     from multiprocessing import forkserver
 
-    CONTEXT.set_forkserver_preload([__name__])
+    CONTEXT.set_forkserver_preload([__name__, *modules])
     with interrupts_ignored():
         forkserver.ensure_running()
 
@@ -190,7 +191,7 @@ def _start_worker(plan: WorkerPlan) -> None:
     import signal
 
     global _workbench
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(limits=plan.threads)
     registry = load_registry(map(Path, plan.plugins)) if plan.plugins else default_registry()
@@ -207,7 +208,7 @@ def _start_worker(plan: WorkerPlan) -> None:
     )
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose parent was killed has nobody to work for."""
     parent = parent_process()
     assert parent is not None, "workers are children"

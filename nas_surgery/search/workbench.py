@@ -2,12 +2,13 @@
 
 import traceback
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 import attrs
 import numpy as np
 
-from nas_surgery.network import Array, Network, is_finite
+from nas_surgery.network import Array, Network, is_finite, keyed_generator, redrawn
 from nas_surgery.operations import Context
 from nas_surgery.operations.checked import checked
 from nas_surgery.search.damage import Damage, DamageMeter, combined
@@ -117,7 +118,14 @@ class Workbench:
         predicted = combined([surgery.predicted for _, surgery in made])
         damage = self._meter.measure(state.network, edited.network, predicted)
         cost = cost + self._meter.cost(state.network, edited.network)
-        return Operated(edited, promises, places, damage, cost)
+        return Operated(self._with_weights(job, edited), promises, places, damage, cost)
+
+    def _with_weights(self, job: Job, state: TrainState) -> TrainState:
+        """The state with new weights, where edited networks are not to inherit any."""
+        if self.recipe.redraw is None:
+            return state
+        draw = partial(keyed_generator, self.recipe.seed, "redraw", max(job.id, 0))
+        return TrainState(redrawn(state.network, draw, self.recipe.redraw), None, state.step)
 
     def _continued(self, state: TrainState) -> TrainState:
         """A state without what an optimizer of another kind has left in it: a run that is resumed may

@@ -14,7 +14,14 @@ from nas_surgery.analysis.spectra import EPSILON_ABSOLUTE, EPSILON_RELATIVE
 from nas_surgery.network import keyed_generator
 from nas_surgery.strategies.jobs import Job, Outcome, Round
 from nas_surgery.strategies.recommender import IDENTITY, MODES, Candidate, allowed, choose, rank
-from nas_surgery.strategies.strategy import JobFactory, Search, Setting, Strategy, candidate_score
+from nas_surgery.strategies.strategy import (
+    JobFactory,
+    Search,
+    Setting,
+    Strategy,
+    candidate_score,
+    moved,
+)
 from nas_surgery.validators import number, one_of, whole
 
 
@@ -199,7 +206,7 @@ class _Surgeon:
             if outcome.failed:
                 continue
             parent = _find(branches, candidate.branch)
-            excluded = _moved(parent.excluded, outcome)
+            excluded = moved(parent.excluded, outcome)
             branch = Branch(outcome, excluded or (), candidate)
             score = candidate_score(self.setting, outcome, parent.outcome)
             scored.append((nan if excluded is None else score, branch))
@@ -246,13 +253,6 @@ def describe(
 
 def _find(branches: Sequence[Branch], job: int) -> Branch:
     return next(branch for branch in branches if branch.id == job)
-
-
-def _moved(excluded: tuple[int, ...], outcome: Outcome) -> tuple[int, ...] | None:
-    """Where the excluded layers stand after the operation; None if it changed one of them."""
-    if any(address not in outcome.origins for address in excluded):
-        return None
-    return tuple(outcome.origins.index(address) for address in excluded)
 
 
 def _unchanged(branches: Sequence[Branch], trained: Sequence[Branch]) -> list[Branch]:

@@ -70,6 +70,13 @@ def candidate_score(setting: Setting, candidate: Outcome, parent: Outcome) -> fl
         return nan
 
 
+def moved(excluded: tuple[int, ...], outcome: Outcome) -> tuple[int, ...] | None:
+    """Where layers to be left alone stand behind operations; None if these changed one of them."""
+    if any(address not in outcome.origins for address in excluded):
+        return None
+    return tuple(outcome.origins.index(address) for address in excluded)
+
+
 def refuse_beyond(limits: Limits, network: Network, what: str) -> None:
     """SpecError if a network is larger than the limits allow. what: "the start network has", say."""
     for key, size, limit in limits.excess(network):

@@ -12,6 +12,7 @@ from nas_surgery.training.optimizers import SGD, Optimizer
 from nas_surgery.validators import one_of
 
 STATE_AT_SURGERY = ("reset", "carry")
+WEIGHTS_AT_SURGERY = ("carry", "redraw")
 
 
 @attrs.frozen(eq=False)
@@ -64,6 +65,8 @@ class Recipe:
     """How a run trains, whatever the network: a plan for any stretch of steps follows from it.
 
     state_at_surgery: "reset" gives an edited network a fresh optimizer, "carry" takes its state along.
+    redraw: the initializer by which an edited network gets new weights in place of those that it
+    inherits; None to inherit them.
     """
 
     optimizer: Optimizer = attrs.field(factory=SGD)
@@ -73,6 +76,7 @@ class Recipe:
     schedule: Schedule = Schedule()
     seed: int = 0
     state_at_surgery: str = STATE_AT_SURGERY[0]
+    redraw: str | None = None
 
     def steps_per_epoch(self, samples: int) -> int:
         return -(-samples // self.batch_size)

@@ -308,7 +308,10 @@ def test_runs_that_cannot_be_numbered_say_so(make, tmp_path):
     assert "cannot be written" in refused.error
 
 
-@pytest.mark.parametrize("command", [["run", "spec.toml", "--out"], ["resume"], ["inspect"]])
+@pytest.mark.parametrize(
+    "command",
+    [["run", "spec.toml", "--out"], ["study", "spec.toml", "--out"], ["resume"], ["inspect"]],
+)
 def test_a_name_that_is_too_long_is_said(command, tmp_path):
     """In one line, for a directory that is to be made and for one to go on in."""
     (tmp_path / "spec.toml").write_text(ns.Spec.from_dict(SPEC).to_toml())

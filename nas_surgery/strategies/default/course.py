@@ -10,7 +10,7 @@ from nas_surgery.operations import Operation
 from nas_surgery.strategies.default.budget import Budget
 from nas_surgery.strategies.default.settings import DefaultSettings
 from nas_surgery.strategies.jobs import Job, Outcome, Round
-from nas_surgery.strategies.strategy import JobFactory, Setting
+from nas_surgery.strategies.strategy import JobFactory, Setting, moved
 
 PARTS = 20  # of the validation samples: as many differences tell a standard error to a sixth
 Answers = Generator[Round, list[Outcome], list[Outcome]]
@@ -140,9 +140,8 @@ class Course:
         excluded = self.setting.limits.exclude if parent is None else parent.excluded
         if not outcome.origins:
             return Head(outcome, excluded)
-        if any(address not in outcome.origins for address in excluded):
-            return None
-        return Head(outcome, tuple(outcome.origins.index(address) for address in excluded))
+        kept = moved(excluded, outcome)
+        return None if kept is None else Head(outcome, kept)
 
     def go_on_with(self, head: Head, price: float | None = None) -> bool:
         """Go on with this network, unless training has led astray; whether it has not.
