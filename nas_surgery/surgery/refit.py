@@ -27,7 +27,7 @@ from nas_surgery.surgery.result import Narrowed
 ROWS_EACH = 24  # rows to fit to for each column, and
 ROWS_MORE = 8192  # so many more, which is ample
 CHUNK = 32  # samples at a time
-HELD_BACK = 4  # every so many-th chunk only chooses the strength of the ridge
+HELD_BACK = 4  # every so many-th sample only chooses the strength of the ridge
 
 Run = Callable[..., Array]  # a layer's outputs from (layer, *inputs)
 
@@ -146,11 +146,12 @@ def fit_layer(
         (Sums.empty(size[0], prod(gates) // blocks), Sums.empty(size[0], prod(gates) // blocks))
         for _ in range(blocks)
     ]
-    for i, (rows, targets) in enumerate(_rows(layer, edited, values, made, generator)):
+    for held_back, rows, targets in _rows(layer, edited, values, made, generator):
         for b, sums in enumerate(pairs):
             mine = rows[:, b * size[0] : (b + 1) * size[0]]
             theirs = targets[..., b * size[1] : (b + 1) * size[1]].reshape(len(rows), -1)
-            sums[(i + 1) % HELD_BACK == 0].add(mine, theirs)
+            sums[0].add(mine[~held_back], theirs[~held_back])
+            sums[1].add(mine[held_back], theirs[held_back])
     for b, (fit, held) in enumerate(pairs):
         place = (slice(b * size[0], (b + 1) * size[0]), ..., slice(b * size[1], (b + 1) * size[1]))
         prior = flat[place]
@@ -169,8 +170,9 @@ def _rows(
     values: tuple[Array, Array, Array],
     made: Array,
     generator: np.random.Generator,
-) -> Iterator[tuple[Array, Array]]:
-    """Rows (n, in · window) of the edited layer's inputs, and what the layer made there, (n, ..., out)."""
+) -> Iterator[tuple[Array, Array, Array]]:
+    """Which rows are held back (n,), rows (n, in · window) of the edited layer's inputs, and what the layer
+    made there, (n, ..., out)."""
     theirs, ours, y = values
     columns = kernel_of(edited).size // prod(kernel_of(edited).shape[1 + len(layer.window) :])
     chunks = -(-len(ours) // CHUNK)
@@ -181,8 +183,9 @@ def _rows(
         picks = np.arange(len(outputs))
         if wanted < len(picks):
             picks = np.sort(generator.choice(len(picks), wanted, replace=False))
+        sample = first + picks // (len(outputs) // len(ours[part]))
         rows = edited.rows(ours[part], picks).astype(np.float64)
-        yield rows, outputs[picks][..., made].astype(np.float64)
+        yield sample % HELD_BACK == 1, rows, outputs[picks][..., made].astype(np.float64)
 
 
 def _linear_outputs(layer: Layer, x: Array, y: Array) -> Array:
