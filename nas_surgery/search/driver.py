@@ -26,17 +26,18 @@ from nas_surgery.search.endings import (
     lineage_of,
     reason_of,
 )
-from nas_surgery.search.executors import Executor
+from nas_surgery.search.executors import Executor, Listener
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
 from nas_surgery.strategies.jobs import Cost, Job, Outcome, Round
 from nas_surgery.strategies.strategy import Search, Setting, Strategy
+from nas_surgery.training.epochs import Point
 from nas_surgery.training.state import TrainState
 
 
-class Driver:
+class Driver(Listener):
     """Carries out one search.
 
     max_seconds: when the run ends with the best network so far. max_failures: jobs in a row.
@@ -113,7 +114,7 @@ class Driver:
         outcomes = self._recorded([job])
         if not outcomes:
             with self.interrupts.allowed():
-                (outcome,) = self.executor.run([job], {}, self._job_started)
+                (outcome,) = self.executor.run([job], {}, self)
             outcomes = [self._record(job, outcome)]
         self._jobs[job.id], self._outcomes[job.id] = job, outcomes[0]
         self._keep({*self._kept, job.id})
@@ -139,7 +140,7 @@ class Driver:
         while self._foreseen:
             self.executor.begin(self._foreseen.pop())
         states = {job.parent: self._parent_state(job) for job in left}
-        running = self.executor.run(left, states, self._job_started)
+        running = self.executor.run(left, states, self)
         for job in left:
             with self.interrupts.allowed():
                 outcome = next(running)
@@ -229,7 +230,7 @@ class Driver:
         self.tell("job_repeated", {"job": job})
         parents = {task.parent: self._parent_state(task)}
         with self.interrupts.allowed():
-            (again,) = self.executor.run([task], parents, lambda _: None)
+            (again,) = self.executor.run([task], parents)
         if again.state is None or (again.digest != known.digest and not self.changed):
             raise RunError(
                 f"the weights of job {job} are gone, and training it again gives other ones;"
@@ -314,8 +315,14 @@ class Driver:
         self._faults.append(fault)
         self.tell("plugin_failed", fault)
 
-    def _job_started(self, job: Job) -> None:
+    def started(self, job: Job) -> None:
+        """Tell that a job begins."""
         self.tell("job_started", {**job.to_json(), "epoch": self._epoch(job)})
+
+    def epoch(self, job: Job, point: Point, parameters: int) -> None:
+        """Tell of another epoch; the baseline is no job of the search, and has no number."""
+        number = job.id if job.id >= 0 else None
+        self.tell("epoch", {"job": number, **point.to_json(), "parameters": parameters})
 
     def _epoch(self, job: Job) -> float:
         """Where the job will have arrived, in epochs of the winner's training."""

@@ -7,9 +7,12 @@ from nas_surgery.testing.backend.native import Translation
 from nas_surgery.testing.backend.optimizers import Optimizers
 from nas_surgery.testing.backend.prediction import Prediction
 from nas_surgery.testing.backend.resuming import Resuming
+from nas_surgery.testing.backend.watching import Watching
 
 
-class BackendConformance(Translation, Prediction, Learning, Optimizers, Resuming, Dropouts, Faults):
+class BackendConformance(
+    Translation, Prediction, Learning, Optimizers, Resuming, Watching, Dropouts, Faults
+):
     """Inherit this in a test module and override the fixture `backend`; every test then runs on it.
 
     What a backend does not offer is declared by the attributes of `BackendSuite`: `device`,

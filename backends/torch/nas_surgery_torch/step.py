@@ -5,10 +5,12 @@ from itertools import chain
 
 import torch
 
-from nas_surgery.network import Dropout, Network, keyed_generator
+from nas_surgery.network import Array, Dropout, Network, keyed_generator
 from nas_surgery.network.network import array_name
 from nas_surgery_torch.layers import Call, DenseNode, DropoutNode, Node, Tensors, node
 from nas_surgery_torch.losses import Loss
+
+ROWS = 1024  # of a forward pass at once
 
 
 class Step:
@@ -50,6 +52,21 @@ class Step:
         self._gradient.sub_(target)
         for call in self._backward:
             call()
+
+
+class Forward:
+    """The forward pass alone over inputs (N, ...) that stay in place, in inference; weights: as of a Step."""
+
+    def __init__(self, network: Network, weights: Tensors, inputs: torch.Tensor) -> None:
+        parts = [_nodes(network, x, weights, None) for x in torch.split(inputs, ROWS)]
+        self._calls = [call for nodes in parts for each in nodes for call in each.forward]
+        self._logits = [nodes[-1].y for nodes in parts]
+
+    def logits(self) -> Array:
+        """(N, outputs), by the weights as they are now."""
+        for call in self._calls:
+            call()
+        return torch.cat(self._logits).cpu().numpy()
 
 
 class Masks:

@@ -1,5 +1,7 @@
 """The backend: training and prediction with PyTorch."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import torch
 
 from nas_surgery.network import Array, Network, Shape
 from nas_surgery.training.backend import Backend, raw_samples
+from nas_surgery.training.epochs import Watch, by_epochs
 from nas_surgery.training.optimizers import SGD, slot_names
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, Slots, TrainState
@@ -18,7 +21,7 @@ from nas_surgery_torch.layers import Call
 from nas_surgery_torch.layout import Layout
 from nas_surgery_torch.losses import LOSSES
 from nas_surgery_torch.optimizers import clip_calls, update_calls
-from nas_surgery_torch.step import Step
+from nas_surgery_torch.step import Forward, Step
 from nas_surgery_torch.stretches import Stretch, stretches
 
 PREDICT_ROWS = 1024
@@ -39,19 +42,20 @@ class TorchBackend(Backend):
     def place(self, samples: Samples, device: str = "cpu") -> PlacedSamples:
         return PlacedSamples(samples, torch.device(self.device(device)))
 
-    def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
+    def train(
+        self, state: TrainState, data: Any, plan: TrainingPlan, watch: Watch | None = None
+    ) -> tuple[TrainState, Array]:
         self.check(state.network)
         placed = self._placed(data)
-        macs = state.network.macs * plan.batch_size
-        with repeatable(placed.device, macs), torch.inference_mode():
+        with _computing(placed.device, state.network.macs * plan.batch_size):
             training = _Training(state, placed, plan)
-            losses = training.run()
-            return training.state(len(losses)), losses
+        losses = by_epochs(plan, training.epoch, training.look, watch)
+        return training.state(len(losses)), losses
 
     def predict(self, network: Network, x: Any) -> Array:
         self.check(network)
         placed = self._placed(x)
-        with repeatable(placed.device, network.macs * PREDICT_ROWS), torch.inference_mode():
+        with _computing(placed.device, network.macs * PREDICT_ROWS):
             inputs = placed.inputs(network)
             model = translate.modules(network.layers[network.prefix :]).eval().to(placed.device)
             parts = [model(rows).cpu() for rows in torch.split(inputs, PREDICT_ROWS)]
@@ -74,10 +78,11 @@ class TorchBackend(Backend):
 
 
 class _Training:
-    """The tensors of a stretch of training, and a step for each size of batch."""
+    """The tensors of some training, a step for each size of batch, and what looks at other samples."""
 
     def __init__(self, state: TrainState, data: PlacedSamples, plan: TrainingPlan) -> None:
         self.before, self.network, self.plan = state, state.network, plan
+        self.device, self.macs = data.device, state.network.macs * plan.batch_size
         outputs = self.network.output_shape[0]
         if plan.loss == "cross_entropy":
             data.check_classes(outputs)
@@ -95,22 +100,37 @@ class _Training:
         self.capacity = max(1, LOGITS_KEPT // (outputs * plan.batch_size))
         self.steps: dict[int, Step] = {}
         self.graphed: GraphedStep | None = None
+        self.forwards: dict[PlacedSamples, Forward] = {}
 
-    def run(self) -> Array:
-        """Train on the planned batches; the mean loss of each."""
-        losses, done = [np.zeros(0)], 0
-        for rows in stretches(self.plan, self.capacity):
-            losses.append(self._stretch(rows, done))
-            done += len(rows)
-            if not np.isfinite(losses[-1]).all():
-                break
+    def epoch(self, part: Array, done: int) -> Array:
+        """Train on the batches of a part of the plan, behind `done` others; the mean loss of each."""
+        losses = [np.zeros(0)]
+        with self._settings():
+            for rows in stretches(part, self.plan.batch_size, self.capacity):
+                losses.append(self._stretch(rows, done))
+                done += len(rows)
+                if not np.isfinite(losses[-1]).all():
+                    break
         return np.concatenate(losses)
+
+    def look(self, samples: PlacedSamples) -> Array:
+        """Logits of samples by the weights as they are."""
+        with self._settings():
+            if samples not in self.forwards:
+                inputs = samples.inputs(self.network)
+                weights = self.layout.views(self.weights)
+                self.forwards[samples] = Forward(self.network, weights, inputs)
+            return self.forwards[samples].logits()
 
     def state(self, steps: int) -> TrainState:
         """The trained network and the optimizer's slots as values of the core."""
         network = self.network.with_parameters(self.layout.unpack(self.weights))
         values = {slot: self.layout.unpack(vector) for slot, vector in self.slots.items()}
         return TrainState(network, Slots(values, self.updates + steps), self.before.step + steps)
+
+    def _settings(self) -> AbstractContextManager[None]:
+        """What training computes within; whoever watches stands outside."""
+        return _computing(self.device, self.macs)
 
     def _stretch(self, rows: Array, done: int) -> Array:
         """Train on batches of one size, rows (steps, batch); the mean loss of each."""
@@ -184,3 +204,10 @@ class _Training:
             self.plan.optimizer, self.weights, self.gradient, self.slots, self.rate, self.updates
         )
         return [*clip, *update]
+
+
+@contextmanager
+def _computing(device: torch.device, macs: int) -> Iterator[None]:
+    """Repeatable, and without autograd; macs: of one batch."""
+    with repeatable(device, macs), torch.inference_mode():
+        yield
