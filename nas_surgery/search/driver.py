@@ -70,6 +70,7 @@ class Driver(Listener):
         self._kept: set[int] = set()
         self.changed = False  # whether what the run depends on was allowed to change on the way
         self._announced: int | None = None
+        self._ending: str | None = None  # why the strategy ends early
         self._foreseen: list[Job] = []
         self._recovering = journal.replaying
 
@@ -151,6 +152,8 @@ class Driver(Listener):
 
     def _write_decision(self, current: Round) -> None:
         decision = {**current.decision, "best": current.best}
+        if current.ending is not None:
+            decision["stopped"] = self._ending = current.ending
         if self._faults:
             decision["faults"], self._faults = self._faults, []
         front = (outcome.job for outcome in self._front.outcomes)
@@ -208,7 +211,8 @@ class Driver(Listener):
         self.journal.write("outcome", **outcome.to_json())
         failpoint("job.finished")
         facts = {"purpose": job.purpose, "epoch": self._epoch(job), "steps": job.steps}
-        self.tell("job_finished", {**outcome.to_json(), **facts, "seconds": outcome.seconds})
+        told = attrs.evolve(outcome, curve=()).to_json()  # its points have been told already
+        self.tell("job_finished", {**told, **facts, "seconds": outcome.seconds})
         return attrs.evolve(outcome, state=None)
 
     def _count(self, job: Job, outcome: Outcome) -> Outcome:
@@ -295,7 +299,7 @@ class Driver(Listener):
             return "observer"
         target = self.setting.target_accuracy
         reached = target is not None and self._outcomes[winner].accuracy >= target
-        return "target_accuracy" if reached else "finished"
+        return "target_accuracy" if reached else self._ending or "finished"
 
     def _ends(self, current: Round) -> bool:
         """Whether the run ends within a round: on an observer's error at once, on a wish and when time is

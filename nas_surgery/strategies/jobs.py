@@ -10,10 +10,11 @@ from attrs.validators import deep_iterable
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
 from nas_surgery.strategies.recommender import Candidate
+from nas_surgery.strategies.stopping import EARLY
 from nas_surgery.strategies.topology import describe_topology, skeleton
 from nas_surgery.training.epochs import Point
 from nas_surgery.training.state import TrainState
-from nas_surgery.validators import a, number, optional, whole
+from nas_surgery.validators import a, number, one_of, optional, whole
 
 Operations = Mapping[str, type[Operation]]
 
@@ -231,10 +232,12 @@ class Round:
     """Jobs that may run side by side.
 
     live: earlier jobs whose networks may still be asked for; every other may be forgotten. best: the
-    job whose network is the result if the run stops now. decision: what led here, as JSON values.
+    job whose network is the result if the run stops now. decision: what led here, as JSON values. ending:
+    "oscillation" or "patience" where the search has decided to end early; it stays said.
     """
 
     jobs: tuple[Job, ...]
     live: tuple[int, ...] = ()
     best: int | None = None
     decision: dict[str, Any] = attrs.Factory(dict)
+    ending: str | None = attrs.field(default=None, validator=optional(one_of(*EARLY)))
