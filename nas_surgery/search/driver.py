@@ -152,8 +152,7 @@ class Driver(Listener):
 
     def _write_decision(self, current: Round) -> None:
         decision = {**current.decision, "best": current.best}
-        if current.ending is not None:
-            decision["stopped"] = self._ending = current.ending
+        self._ending = current.ending or self._ending
         if self._faults:
             decision["faults"], self._faults = self._faults, []
         front = (outcome.job for outcome in self._front.outcomes)

@@ -111,7 +111,7 @@ class _Surgeon:
         branches = [Branch(o, self.setting.limits.exclude) for o in outcomes if not o.failed]
         while branches and end < self.setting.max_epochs and not self._target_reached(branches):
             if ending := self._ending(branches):
-                decision = {"epoch": end, "event": "stopped early"}
+                decision = {"epoch": end, "event": "stopped early", "stopped": ending}
                 yield attrs.evolve(self._round([], branches, decision), ending=ending)
                 break
             start, end = end, min(end + self.settings.epoch_step, self.setting.max_epochs)

@@ -595,7 +595,7 @@ def test_a_search_that_turns_in_circles_ends():
     found = ended(restless, oscillation=2)
     last = found.rounds[-1]
     assert (last.jobs, last.ending) == ((), "oscillation")
-    assert last.decision == {"epoch": 40, "event": "stopped early"}
+    assert last.decision == {"epoch": 40, "event": "stopped early", "stopped": "oscillation"}
     assert [
         found[job.id].network.hidden for job in found.lineage() if job.purpose != "candidate"
     ] == [
