@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -45,13 +46,17 @@ def main() -> None:
     parser.add_argument("--data", default=DIGITS, help="data source, such as npz:mnist.npz")
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--record", action="store_true", help="the record alone; the rest of --json stays as it is"
+    )
     options = parser.parse_args()
-    versions = {"nas-surgery": ns.__version__}
-    for name in present():
-        versions |= ns.backend(name).versions()
+    if options.record:
+        before = json.loads(options.json.read_text()) if options.json else {}
+        write(options, {**before, "record": measure_records(options)})
+        return
     results: dict[str, Any] = {
         "date": date.today().isoformat(),
-        "versions": versions,
+        "versions": {"nas-surgery": ns.__version__, "numpy": version("numpy")},
         "machine": f"{platform.machine()}, {platform.system()}",
         "runs": [measure_run(options, hidden) for hidden in STARTS],
         "record": measure_records(options),
@@ -59,6 +64,10 @@ def main() -> None:
         "memory": measure_memory(),
     }
     print_results(results)
+    write(options, results)
+
+
+def write(options: argparse.Namespace, results: dict[str, Any]) -> None:
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
 
@@ -92,16 +101,19 @@ def measure_run(options: argparse.Namespace, hidden: list[int]) -> dict[str, Any
     }
 
 
-def measure_records(options: argparse.Namespace) -> list[dict[str, Any]]:
+def measure_records(options: argparse.Namespace) -> dict[str, Any]:
     """The share of a run's wall time that the record per epoch takes, with each backend."""
-    sources = dict.fromkeys([options.data, DIGITS])
-    return [
-        measure_record(make_spec(source, options.epochs, hidden, strategy, backend))
-        for backend in present()
-        for source in sources
-        for strategy in STRATEGIES
-        for hidden in STARTS
-    ]
+    versions: dict[str, str] = {}
+    rows = []
+    for backend in present():
+        versions |= ns.backend(backend).versions()
+        for source in dict.fromkeys([options.data, DIGITS]):
+            for strategy in STRATEGIES:
+                for hidden in STARTS:
+                    spec = make_spec(source, options.epochs, hidden, strategy, backend)
+                    rows.append(measure_record(spec))
+                    print_record(rows[-1])
+    return {"date": date.today().isoformat(), "versions": versions, "runs": rows}
 
 
 def measure_record(spec: dict[str, Any]) -> dict[str, Any]:
@@ -221,6 +233,13 @@ def measure_memory() -> dict[str, float]:
         "copies would hold MiB": CANDIDATES * size / 2**20,
         "peak MiB": peak / 2**20,
     }
+
+
+def print_record(row: dict[str, Any]) -> None:
+    hidden = "-".join(map(str, row["hidden"]))
+    place = ", ".join([row["backend"], row["data"], row["strategy"], hidden])
+    share = f"{row['share']:.2%} of {row['seconds']:.1f} s"
+    print(f"record of {row['epochs']} epochs ({place}): {share}", flush=True)
 
 
 def print_results(results: dict[str, Any]) -> None:
