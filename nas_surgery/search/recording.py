@@ -11,11 +11,11 @@ from nas_surgery.training.epochs import Look, Point
 from nas_surgery.training.evaluation import evaluate
 from nas_surgery.training.state import Samples
 
-SHARE = 16
+SHARE = 20
 """Of the training samples, one in so many is what a look may take at most: a forward pass costs a third
 of training, and large batches run faster, so that this is one or two per cent of an epoch."""
 
-FEWEST, MOST = 512, 8192  # samples that a look takes where there are so many; more tell nothing new
+FEWEST, MOST = 500, 8000  # samples that a look takes where there are so many; more tell nothing new
 UNKNOWN = (nan, nan)
 
 Told = Callable[[Point, int], Any]

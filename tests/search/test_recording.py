@@ -136,11 +136,11 @@ def test_points_come_back_from_a_journal():
         (7, 10, 7),
         (FEWEST, 10, FEWEST),
         (2000, 100, FEWEST),
-        (2000, 10000, 625),
+        (2000, 15000, 750),
         (10**4, 10**6, MOST),
     ],
 )
-def test_a_look_takes_a_sixteenth_of_the_training_samples(count, training, looked):
+def test_a_look_takes_a_twentieth_of_the_training_samples(count, training, looked):
     """Or fewer, and some hundreds in any case; spread over the validation part, so that order matters little."""
     x = np.arange(count, dtype=np.float32)[:, None]
     labels = keyed_generator(0, "labels", 0).integers(0, 3, count)

@@ -5,12 +5,10 @@ from itertools import chain
 
 import torch
 
-from nas_surgery.network import Array, Dropout, Network, keyed_generator
+from nas_surgery.network import Dropout, Network, keyed_generator
 from nas_surgery.network.network import array_name
-from nas_surgery_torch.layers import Call, DenseNode, DropoutNode, Node, Tensors, node
+from nas_surgery_torch.layers import Call, DenseNode, DropoutNode, Node, Tensors, infer, node
 from nas_surgery_torch.losses import Loss
-
-ROWS = 1024  # of a forward pass at once
 
 
 class Step:
@@ -54,21 +52,6 @@ class Step:
             call()
 
 
-class Forward:
-    """The forward pass alone over inputs (N, ...) that stay in place, in inference; weights: as of a Step."""
-
-    def __init__(self, network: Network, weights: Tensors, inputs: torch.Tensor) -> None:
-        parts = [_nodes(network, x, weights, None) for x in torch.split(inputs, ROWS)]
-        self._calls = [call for nodes in parts for each in nodes for call in each.forward]
-        self._logits = [nodes[-1].y for nodes in parts]
-
-    def logits(self) -> Array:
-        """(N, outputs), by the weights as they are now."""
-        for call in self._calls:
-            call()
-        return torch.cat(self._logits).cpu().numpy()
-
-
 class Masks:
     """The dropout masks of a step: the same as the NumPy backend's, keyed by seed, step and layer."""
 
@@ -86,6 +69,14 @@ class Masks:
             generator = keyed_generator(seed, "dropout", step, address)
             kept = torch.from_numpy(generator.random(tuple(mask.shape)) >= rate)
             mask.copy_(kept).div_(1 - rate)
+
+
+def inferred(network: Network, weights: Tensors, x: torch.Tensor) -> torch.Tensor:
+    """Logits (N, outputs) of what enters the first layer that can change, in inference."""
+    for address, layer in enumerate(network.layers[network.prefix :], network.prefix):
+        own = {field: weights[array_name(address, field)] for field in layer.parameters()}
+        x = infer(layer, x, own)
+    return x
 
 
 def _nodes(

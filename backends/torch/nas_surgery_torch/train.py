@@ -21,7 +21,7 @@ from nas_surgery_torch.layers import Call
 from nas_surgery_torch.layout import Layout
 from nas_surgery_torch.losses import LOSSES
 from nas_surgery_torch.optimizers import clip_calls, update_calls
-from nas_surgery_torch.step import Forward, Step
+from nas_surgery_torch.step import Step, inferred
 from nas_surgery_torch.stretches import Stretch, stretches
 
 PREDICT_ROWS = 1024
@@ -78,7 +78,7 @@ class TorchBackend(Backend):
 
 
 class _Training:
-    """The tensors of some training, a step for each size of batch, and what looks at other samples."""
+    """The tensors of some training, and a step for each size of batch."""
 
     def __init__(self, state: TrainState, data: PlacedSamples, plan: TrainingPlan) -> None:
         self.before, self.network, self.plan = state, state.network, plan
@@ -91,6 +91,7 @@ class _Training:
         self.loss = LOSSES[plan.loss](outputs, self.layout.dtype)
         self.rate = self._scalar(data.device)
         self.weights = self.layout.pack(self.network.parameters())
+        self.views = self.layout.views(self.weights)
         self.slots = self._slots(state.slots)
         self.updates = state.slots.updates if state.slots else 0
         plain = plan.optimizer == SGD(plan.optimizer.learning_rate)
@@ -100,7 +101,6 @@ class _Training:
         self.capacity = max(1, LOGITS_KEPT // (outputs * plan.batch_size))
         self.steps: dict[int, Step] = {}
         self.graphed: GraphedStep | None = None
-        self.forwards: dict[PlacedSamples, Forward] = {}
 
     def epoch(self, part: Array, done: int) -> Array:
         """Train on the batches of a part of the plan, behind `done` others; the mean loss of each."""
@@ -116,11 +116,9 @@ class _Training:
     def look(self, samples: PlacedSamples) -> Array:
         """Logits of samples by the weights as they are."""
         with self._settings():
-            if samples not in self.forwards:
-                inputs = samples.inputs(self.network)
-                weights = self.layout.views(self.weights)
-                self.forwards[samples] = Forward(self.network, weights, inputs)
-            return self.forwards[samples].logits()
+            parts = torch.split(samples.inputs(self.network), PREDICT_ROWS)
+            logits = [inferred(self.network, self.views, rows) for rows in parts]
+            return torch.cat(logits).cpu().numpy()
 
     def state(self, steps: int) -> TrainState:
         """The trained network and the optimizer's slots as values of the core."""
@@ -174,7 +172,7 @@ class _Training:
         if size not in self.steps:
             self.steps[size] = Step(
                 self.network,
-                self.layout.views(self.weights),
+                self.views,
                 None if self.gradient is None else self.layout.views(self.gradient),
                 self.loss,
                 self.rate if self.at_once else self.loss.factor(size),

@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 import pytest
 
-from nas_surgery.network import Array, Dropout
+from nas_surgery.network import ACTIVATIONS, Array, Dropout
 from nas_surgery.testing.backend.base import BackendSuite, state_bits
 from nas_surgery.testing.backend.native import NETWORKS
 from nas_surgery.testing.backend.optimizers import OPTIMIZERS
@@ -80,6 +80,17 @@ class Watching(BackendSuite):
             wanted = until.network.astype(np.float64).forward(x)
             assert logits.shape == wanted.shape
             assert_close(logits, wanted, self.tolerances["float32"], f"after {done} steps")
+
+    @pytest.mark.parametrize("function", ACTIVATIONS)
+    def test_looks_know_every_activation(self, backend: Backend, function: str) -> None:
+        """Inference may be another path than training."""
+        network = build(5, 6, function, 3, dtype=np.float32)
+        plan = RECIPE.plan(8, 0, 2)
+        samples = labelled(network, 8)
+        after, _, notes = self.watched(backend, TrainState(network), samples, plan)
+        x = labelled(network, OTHERS, seed=5).x
+        wanted = after.network.astype(np.float64).forward(x)
+        assert_close(notes.logits[0], wanted, self.tolerances["float32"], function)
 
     def test_looks_agree_with_the_reference(self, backend: Backend, dtype: str) -> None:
         """Losses and logits of a regression, against NumPy in float64."""
