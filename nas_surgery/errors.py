@@ -82,6 +82,6 @@ __all__ = [
     "SpecError",
     "SpecFileError",
     "StopRun",
-    "UnsupportedModelError",
     "StudyError",
+    "UnsupportedModelError",
 ]

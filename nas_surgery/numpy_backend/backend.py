@@ -24,6 +24,7 @@ from nas_surgery.network import (
 from nas_surgery.network.network import array_name
 from nas_surgery.numpy_backend.optimizers import FlatUpdate, flat_views
 from nas_surgery.training.backend import Backend, raw_samples
+from nas_surgery.training.epochs import Watch, by_epochs
 from nas_surgery.training.optimizers import SGD
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, Slots, TrainState, apply_prefix
@@ -37,22 +38,18 @@ class NumpyBackend(Backend):
     name = "numpy"
     layer_kinds = Backend.layer_kinds | {f"activation {name}" for name in FUNCTIONS}
 
-    def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
+    def train(
+        self, state: TrainState, data: Any, plan: TrainingPlan, watch: Watch | None = None
+    ) -> tuple[TrainState, Array]:
         self.check_training(state.network)
-        trainer = _Trainer(state, plan)
         with np.errstate(all="ignore"):
-            losses = trainer.run(apply_prefix(state.network, data))
-        return trainer.state(state, len(losses)), losses
+            trainer = _Trainer(state, plan, apply_prefix(state.network, data))
+        losses = by_epochs(plan, trainer.epoch, trainer.look, watch)
+        return trainer.state(len(losses)), losses
 
     def predict(self, network: Network, x: Any) -> Array:
         samples = x if isinstance(x, Samples) else raw_samples(x)
-        starts = range(0, max(1, len(samples)), PREDICT_ROWS)
-        with np.errstate(all="ignore"):
-            parts = [
-                network.forward(samples.x[i : i + PREDICT_ROWS], start=samples.prefix)
-                for i in starts
-            ]
-        return np.concatenate(parts)
+        return _in_rows(lambda rows: network.forward(rows, start=samples.prefix), samples.x)
 
     def versions(self) -> dict[str, str]:
         return {"numpy": np.__version__}
@@ -61,9 +58,9 @@ class NumpyBackend(Backend):
 class _Trainer:
     """The network unrolled into steps over one vector of weights."""
 
-    def __init__(self, state: TrainState, plan: TrainingPlan) -> None:
+    def __init__(self, state: TrainState, plan: TrainingPlan, samples: Samples) -> None:
         network = state.network
-        self.plan, self.step, self.prefix = plan, state.step, network.prefix
+        self.before, self.plan, self.samples = state, plan, samples
         parameters = network.parameters()
         self.shapes = {name: array.shape for name, array in parameters.items()}
         self.weights = np.concatenate([array.ravel() for array in parameters.values()])
@@ -93,28 +90,28 @@ class _Trainer:
                 nodes.append(_node(address, layer))
         return nodes
 
-    def run(self, samples: Samples) -> Array:
-        """Train on the planned batches; the mean loss of each."""
-        losses: list[Array] = []
-        done = 0
-        for part in self.plan.order:
-            losses.append(self._epoch(samples, part, done))
-            done += len(losses[-1])
-            if not np.isfinite(losses[-1]).all():
-                break
-        return np.concatenate(losses) if losses else np.zeros(0)
-
-    def _epoch(self, samples: Samples, order: Array, done: int) -> Array:
-        size = self.plan.batch_size
+    def epoch(self, order: Array, done: int) -> Array:
+        """Train on the batches of a part of the plan, behind `done` others; the mean loss of each."""
+        size, step = self.plan.batch_size, self.before.step + done
         losses = np.empty(-(-len(order) // size))
-        x = np.empty((size, *samples.x.shape[1:]), self.weights.dtype)
-        for i in range(len(losses)):
-            indices = order[i * size : (i + 1) * size]
-            batch = x[: len(indices)]
-            samples.x.take(indices, axis=0, out=batch, mode="clip")
-            rate = float(self.plan.rates[done + i])
-            losses[i] = self._train_batch(batch, samples.y[indices], rate, self.step + done + i)
+        x = np.empty((size, *self.samples.x.shape[1:]), self.weights.dtype)
+        with np.errstate(all="ignore"):
+            for i in range(len(losses)):
+                indices = order[i * size : (i + 1) * size]
+                batch = x[: len(indices)]
+                self.samples.x.take(indices, axis=0, out=batch, mode="clip")
+                rate = float(self.plan.rates[done + i])
+                losses[i] = self._train_batch(batch, self.samples.y[indices], rate, step + i)
         return losses
+
+    def look(self, samples: Samples) -> Array:
+        """Logits of samples by the weights as they are."""
+        return _in_rows(self._infer, apply_prefix(self.before.network, samples).x)
+
+    def _infer(self, x: Array) -> Array:
+        for node in self.nodes:
+            x = node.infer(x)
+        return x
 
     def _train_batch(self, x: Array, y: Array, rate: float, step: int) -> float:
         for node in self.nodes:
@@ -127,8 +124,9 @@ class _Trainer:
             self.update(rate, self.plan.clip_norm)
         return loss
 
-    def state(self, before: TrainState, steps: int) -> TrainState:
+    def state(self, steps: int) -> TrainState:
         """The trained network and the optimizer's slots as values of the core."""
+        before = self.before
         trained = {name: view.copy() for name, view in self.views.items()}
         slots = Slots(self.update.slots(), self.update.updates + (steps if self.in_place else 0))
         return TrainState(before.network.with_parameters(trained), slots, before.step + steps)
@@ -144,6 +142,10 @@ class _Node:
         raise NotImplementedError
 
     def backward(self, gradient: Array) -> Array:
+        raise NotImplementedError
+
+    def infer(self, x: Array) -> Array:
+        """The outputs in inference: nothing is remembered, and `x` stays as it is."""
         raise NotImplementedError
 
 
@@ -164,10 +166,7 @@ class _DenseNode(_Node):
 
     def forward(self, x: Array) -> Array:
         self.x = x
-        y: Array = x @ self.kernel
-        if self.bias is not None:
-            y += self.bias
-        return y
+        return self.infer(x)
 
     def backward(self, gradient: Array) -> Array:
         back = gradient if self.first else gradient @ self.kernel.T
@@ -184,6 +183,12 @@ class _DenseNode(_Node):
                 self.bias -= self.bias_gradient
         return back
 
+    def infer(self, x: Array) -> Array:
+        y: Array = x @ self.kernel
+        if self.bias is not None:
+            y += self.bias
+        return y
+
 
 class _ReluNode(_Node):
     def forward(self, x: Array) -> Array:
@@ -193,6 +198,9 @@ class _ReluNode(_Node):
     def backward(self, gradient: Array) -> Array:
         gradient *= self.y > 0
         return gradient
+
+    def infer(self, x: Array) -> Array:
+        return np.maximum(x, 0)
 
 
 class _ActivationNode(_Node):
@@ -207,6 +215,9 @@ class _ActivationNode(_Node):
     def backward(self, gradient: Array) -> Array:
         return gradient * self.function.derivative(self.x, self.y)
 
+    def infer(self, x: Array) -> Array:
+        return self.function.value(x)
+
 
 class _FlattenNode(_Node):
     def forward(self, x: Array) -> Array:
@@ -215,6 +226,9 @@ class _FlattenNode(_Node):
 
     def backward(self, gradient: Array) -> Array:
         return gradient.reshape(self.shape)
+
+    def infer(self, x: Array) -> Array:
+        return x.reshape(len(x), -1)
 
 
 class _DropoutNode(_Node):
@@ -236,6 +250,9 @@ class _DropoutNode(_Node):
         result: Array = gradient * self.mask
         return result
 
+    def infer(self, x: Array) -> Array:
+        return x
+
 
 def _node(address: int, layer: Layer) -> _Node:
     if isinstance(layer, Flatten):
@@ -244,6 +261,13 @@ def _node(address: int, layer: Layer) -> _Node:
         return _DropoutNode(address, layer)
     assert isinstance(layer, Activation), layer
     return _ReluNode() if layer.function == "relu" else _ActivationNode(layer)
+
+
+def _in_rows(logits: Callable[[Array], Array], x: Array) -> Array:
+    """Logits of all inputs, not too many at once."""
+    starts = range(0, max(1, len(x)), PREDICT_ROWS)
+    with np.errstate(all="ignore"):
+        return np.concatenate([logits(x[i : i + PREDICT_ROWS]) for i in starts])
 
 
 def _softmax_loss(logits: Array, y: Array) -> tuple[float, Array]:

@@ -9,9 +9,11 @@ import attrs
 class Event:
     """Something that happened. time: seconds since the run began.
 
-    kind: "run_started", "decision", "job_started", "job_finished", "run_finished"; "plugin_failed";
-    "job_repeated" (its weights were gone); "warning", with its `text`.
-    data: plain values, the same names as in the journal.
+    kind: "run_started", "decision", "job_started", "epoch", "job_finished", "run_finished";
+    "plugin_failed"; "job_repeated" (its weights were gone); "warning", with its `text`.
+    data: plain values, the same names as in the journal. An "epoch" has ended in a job that trains one or
+    more: `job` (None: the baseline), `epoch`, `training_loss`, `validation_loss`, `validation_accuracy`
+    and `parameters`. With worker processes it is told when its job has ended.
     """
 
     kind: str

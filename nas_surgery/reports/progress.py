@@ -45,6 +45,7 @@ class Progress:
         self._task = self._bars.add_task("loading", total=1.0)
         self._best: dict[str, Any] | None = None
         self._branches = 1
+        self._what = ""
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -74,10 +75,11 @@ class Progress:
 
     def _job_started(self, data: dict[str, Any]) -> None:
         tried = ", ".join(operation["name"] for operation in data["operations"])
-        what = f"trying {tried}" if tried else f"training ({data['purpose']})"
-        self._bars.update(
-            self._task, description=printable(f"{what}{self._standing()}"), refresh=True
-        )
+        self._what = f"trying {tried}" if tried else f"training ({data['purpose']})"
+        self._describe()
+
+    def _epoch(self, data: dict[str, Any]) -> None:
+        self._describe(f", epoch {data['epoch']:.0f}, training loss {data['training_loss']:.4f}")
 
     def _job_finished(self, data: dict[str, Any]) -> None:
         if data.get("failure"):
@@ -99,6 +101,11 @@ class Progress:
 
     def _warning(self, data: dict[str, Any]) -> None:
         self._say(f"nas-surgery: warning: {data['text']}")
+
+    def _describe(self, place: str = "") -> None:
+        """Beside the bar: what goes on, and the best network so far."""
+        text = printable(f"{self._what}{place}{self._standing()}")
+        self._bars.update(self._task, description=text, refresh=not place)
 
     def _say(self, text: str) -> None:
         """A line above the bar, letter by letter: brackets in it are no markup."""

@@ -30,7 +30,8 @@ class ParetoPoint:
 
 @attrs.frozen(eq=False)
 class Result:
-    """network: the winner. history: the journal's records in order. summary: what `summary.json`
+    """network: the winner. history: the journal's records in order; the `curve` of an outcome is a list of
+    {epoch, training_loss, validation_loss, validation_accuracy}, one for each epoch. summary: what `summary.json`
     holds. pareto: the front of validation loss against parameters, smallest first. directory: of the
     run, or None."""
 

@@ -15,8 +15,9 @@ from nas_surgery.runs.unused import warnings_said
 from nas_surgery.search.driver import Driver
 from nas_surgery.search.endings import SearchResult
 from nas_surgery.search.interrupts import InterruptedRunError
+from nas_surgery.strategies.stopping import EARLY
 
-ENDED = ("finished", "target_accuracy")
+ENDED = ("finished", "target_accuracy", *EARLY)
 
 
 @attrs.frozen(eq=False)

@@ -26,17 +26,18 @@ from nas_surgery.search.endings import (
     lineage_of,
     reason_of,
 )
-from nas_surgery.search.executors import Executor
+from nas_surgery.search.executors import Executor, Listener
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front
 from nas_surgery.search.states import StateStore
 from nas_surgery.strategies.jobs import Cost, Job, Outcome, Round
 from nas_surgery.strategies.strategy import Search, Setting, Strategy
+from nas_surgery.training.epochs import Point
 from nas_surgery.training.state import TrainState
 
 
-class Driver:
+class Driver(Listener):
     """Carries out one search.
 
     max_seconds: when the run ends with the best network so far. max_failures: jobs in a row.
@@ -69,6 +70,7 @@ class Driver:
         self._kept: set[int] = set()
         self.changed = False  # whether what the run depends on was allowed to change on the way
         self._announced: int | None = None
+        self._ending: str | None = None  # why the strategy ends early
         self._foreseen: list[Job] = []
         self._recovering = journal.replaying
 
@@ -113,7 +115,7 @@ class Driver:
         outcomes = self._recorded([job])
         if not outcomes:
             with self.interrupts.allowed():
-                (outcome,) = self.executor.run([job], {}, self._job_started)
+                (outcome,) = self.executor.run([job], {}, self)
             outcomes = [self._record(job, outcome)]
         self._jobs[job.id], self._outcomes[job.id] = job, outcomes[0]
         self._keep({*self._kept, job.id})
@@ -139,7 +141,7 @@ class Driver:
         while self._foreseen:
             self.executor.begin(self._foreseen.pop())
         states = {job.parent: self._parent_state(job) for job in left}
-        running = self.executor.run(left, states, self._job_started)
+        running = self.executor.run(left, states, self)
         for job in left:
             with self.interrupts.allowed():
                 outcome = next(running)
@@ -150,6 +152,7 @@ class Driver:
 
     def _write_decision(self, current: Round) -> None:
         decision = {**current.decision, "best": current.best}
+        self._ending = current.ending or self._ending
         if self._faults:
             decision["faults"], self._faults = self._faults, []
         front = (outcome.job for outcome in self._front.outcomes)
@@ -207,7 +210,8 @@ class Driver:
         self.journal.write("outcome", **outcome.to_json())
         failpoint("job.finished")
         facts = {"purpose": job.purpose, "epoch": self._epoch(job), "steps": job.steps}
-        self.tell("job_finished", {**outcome.to_json(), **facts, "seconds": outcome.seconds})
+        told = attrs.evolve(outcome, curve=()).to_json()  # its points have been told already
+        self.tell("job_finished", {**told, **facts, "seconds": outcome.seconds})
         return attrs.evolve(outcome, state=None)
 
     def _count(self, job: Job, outcome: Outcome) -> Outcome:
@@ -229,7 +233,7 @@ class Driver:
         self.tell("job_repeated", {"job": job})
         parents = {task.parent: self._parent_state(task)}
         with self.interrupts.allowed():
-            (again,) = self.executor.run([task], parents, lambda _: None)
+            (again,) = self.executor.run([task], parents)
         if again.state is None or (again.digest != known.digest and not self.changed):
             raise RunError(
                 f"the weights of job {job} are gone, and training it again gives other ones;"
@@ -294,7 +298,7 @@ class Driver:
             return "observer"
         target = self.setting.target_accuracy
         reached = target is not None and self._outcomes[winner].accuracy >= target
-        return "target_accuracy" if reached else "finished"
+        return "target_accuracy" if reached else self._ending or "finished"
 
     def _ends(self, current: Round) -> bool:
         """Whether the run ends within a round: on an observer's error at once, on a wish and when time is
@@ -314,8 +318,14 @@ class Driver:
         self._faults.append(fault)
         self.tell("plugin_failed", fault)
 
-    def _job_started(self, job: Job) -> None:
+    def started(self, job: Job) -> None:
+        """Tell that a job begins."""
         self.tell("job_started", {**job.to_json(), "epoch": self._epoch(job)})
+
+    def epoch(self, job: Job, point: Point, parameters: int) -> None:
+        """Tell of another epoch; the baseline is no job of the search, and has no number."""
+        number = job.id if job.id >= 0 else None
+        self.tell("epoch", {"job": number, **point.to_json(), "parameters": parameters})
 
     def _epoch(self, job: Job) -> float:
         """Where the job will have arrived, in epochs of the winner's training."""

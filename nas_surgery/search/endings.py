@@ -16,8 +16,8 @@ from nas_surgery.strategies.recommender import Limits
 @attrs.frozen(eq=False)
 class SearchResult:
     """The winner's outcome and network, its operations and ancestors, the front with its networks,
-    and what everything cost. stopped: "finished", "target_accuracy", "max_seconds", "observer",
-    "failures" for a search that could not go on (reason: why), or the name of a signal. error: what is
+    and what everything cost. stopped: "finished", "target_accuracy", "oscillation" or "patience" where the
+    strategy ended early, "max_seconds", "observer", "failures" for a search that could not go on (reason: why), or the name of a signal. error: what is
     raised once everything is saved."""
 
     winner: Outcome

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_all_start_methods, get_context, parent_process
@@ -18,7 +18,7 @@ from nas_surgery.errors import RunError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.plugins.registry import default_registry, load_registry
-from nas_surgery.search.executors import States
+from nas_surgery.search.executors import NOBODY, Listener, States
 from nas_surgery.search.interrupts import interrupts_ignored
 from nas_surgery.search.states import state_from_bytes, state_to_bytes
 from nas_surgery.search.workbench import Workbench
@@ -107,7 +107,7 @@ class ProcessExecutor:
         self._begun[job.id] = self._submit(self._running_pool(), job, None)
 
     def run(
-        self, jobs: Sequence[Job], states: States, started: Callable[[Job], None]
+        self, jobs: Sequence[Job], states: States, listener: Listener = NOBODY
     ) -> Iterator[Outcome]:
         pool = self._running_pool()
         contents = {
@@ -116,17 +116,20 @@ class ProcessExecutor:
         }
         futures: dict[int, Future] = {}
         for job in sorted(jobs, key=lambda job: -_work(job, states.get(job.parent))):
-            started(job)
+            listener.started(job)
             failpoint("job.started")
             begun = self._begun.pop(job.id, None)
             futures[job.id] = begun or self._submit(pool, job, contents.get(job.parent))
         try:
             for job in jobs:
                 try:
-                    yield self._outcome(pool, job, contents.get(job.parent), futures)
+                    outcome = self._outcome(pool, job, contents.get(job.parent), futures)
                 except _GivenUpError as error:
                     cost = self._plan.cost_of(job, states.get(job.parent))
-                    yield Outcome(job.id, cost=cost, failure=Failure(str(error)))
+                    outcome = Outcome(job.id, cost=cost, failure=Failure(str(error)))
+                for point in outcome.curve:
+                    listener.epoch(job, point, outcome.parameters)
+                yield outcome
         finally:
             for future in futures.values():
                 future.cancel()  # type: ignore[no-untyped-call]

@@ -12,12 +12,13 @@ from nas_surgery.network import Array, Network, is_finite, keyed_generator, redr
 from nas_surgery.operations import Context
 from nas_surgery.operations.checked import checked
 from nas_surgery.search.damage import Damage, DamageMeter, combined
+from nas_surgery.search.recording import Gauge, Recorder, Told, looks, untold
 from nas_surgery.search.states import digest, state_to_bytes
 from nas_surgery.strategies.jobs import Cost, Failure, Job, Operations, Outcome
 from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.strategies.topology import describe_topology, skeleton
 from nas_surgery.surgery import Surgery, carry_slots, origins
-from nas_surgery.training.backend import Backend
+from nas_surgery.training.backend import Backend, train_watched
 from nas_surgery.training.evaluation import evaluate, part_means, sample_losses
 from nas_surgery.training.optimizers import slot_names
 from nas_surgery.training.plans import Recipe
@@ -74,9 +75,15 @@ class Workbench:
         self._train, self._validation = (backend.place(part, device) for part in inputs)
         self._inputs, self._device = inputs, device
         self._validation_labels = validation.y
+        self._gauge = Gauge(
+            inputs[1], self._validation, len(train), recipe.loss, lambda x: backend.place(x, device)
+        )
 
-    def perform(self, job: Job, parent: TrainState | None) -> Outcome:
-        """Carry out a job on its parent's state; whatever goes wrong becomes a failed outcome."""
+    def perform(self, job: Job, parent: TrainState | None, told: Told = untold) -> Outcome:
+        """Carry out a job on its parent's state; whatever goes wrong becomes a failed outcome.
+
+        told: of each epoch's point when it is there.
+        """
         state = TrainState(self.start) if parent is None else self._continued(parent)
         cost = Cost()
         try:
@@ -84,9 +91,8 @@ class Workbench:
             operated = self._operate(job, state)
             surgery = perf_counter() - before
             end = state.step + job.steps
-            planned = self._cost(operated.state.network, state.step, end, self._samples_of(job))
-            cost = operated.cost + planned
-            outcome = self._train_and_evaluate(job, operated)
+            cost = operated.cost + self._cost(job, operated.state.network, state.step, end)
+            outcome = self._train_and_evaluate(job, operated, told)
             before = perf_counter()
             outcome = self._with_proposals(job, outcome)
         except _FaultyOperationError as fault:
@@ -148,16 +154,16 @@ class Workbench:
         samples = surgery.probe_passes * len(self.probe)
         return Cost(forward_samples=samples, forward_macs=network.macs * samples)
 
-    def _train_and_evaluate(self, job: Job, operated: Operated) -> Outcome:
+    def _train_and_evaluate(self, job: Job, operated: Operated, told: Told) -> Outcome:
         start = perf_counter()
         state, losses = operated.state, np.zeros(0)
+        recorder = self._recorder(job, state, told)
         if job.refit:
-            state, losses = self._refitted(job, state)
+            state, losses = self._refitted(job, state, recorder)
         elif job.steps:
-            state, losses = self._trained(job, state)
+            state, losses = self._trained(job, state, recorder)
         middle = perf_counter()
-        samples = self._samples_of(job)
-        cost = operated.cost + self._cost(state.network, operated.state.step, state.step, samples)
+        cost = operated.cost + self._cost(job, state.network, operated.state.step, state.step)
         if not np.isfinite(losses).all() or not is_finite(state.network):
             reason = f"{DIVERGED} after {state.step - operated.state.step} batches"
             return Outcome(job.id, cost=cost, failure=Failure(reason))
@@ -174,6 +180,7 @@ class Workbench:
             loss=found.loss,
             training_loss=float(tail.mean()) if tail.size else float("nan"),
             part_losses=self._part_losses(logits, job.parts),
+            curve=() if recorder is None else recorder.curve(logits),
             state=state,
             topology=skeleton(describe_topology(state.network)),
             position=state.step,
@@ -191,15 +198,34 @@ class Workbench:
         losses = sample_losses(logits, self._validation_labels, self.recipe.loss)
         return part_means(losses, parts)
 
-    def _trained(self, job: Job, state: TrainState) -> tuple[TrainState, Array]:
+    def _recorder(self, job: Job, state: TrainState, told: Told) -> Recorder | None:
+        """Who watches the job; nobody, if it trains less than an epoch."""
+        epoch = self._epoch_of(job)
+        if job.steps < epoch:
+            return None
+        gauge = None if job.refit else self._gauge
+        stop = None if self._tail(job) > 1 else state.step + job.steps
+        scale, parameters = self.recipe.steps_per_epoch(self.samples), state.network.parameter_count
+        return Recorder(gauge, epoch, state.step, stop, scale, lambda p: told(p, parameters))
+
+    def _tail(self, job: Job) -> int:
+        """The epochs over whose ends the job's network is the mean; 0 or 1 for none."""
+        return min(job.average, job.steps // self._epoch_of(job))
+
+    def _epoch_of(self, job: Job) -> int:
+        """Batches that the job trains in an epoch."""
+        return self.recipe.steps_per_epoch(self._samples_of(job))
+
+    def _trained(
+        self, job: Job, state: TrainState, watch: Recorder | None
+    ) -> tuple[TrainState, Array]:
         """Train for the job's steps; with `average`, the result is the mean over the last epochs' ends."""
-        epoch = self.recipe.steps_per_epoch(self.samples)
-        tail = min(job.average, job.steps // epoch)
+        epoch, tail = self._epoch_of(job), self._tail(job)
         stretches = [job.steps - tail * epoch] + [epoch] * tail
         losses, ends = [np.zeros(0)], []
         for steps in (steps for steps in stretches if steps):
             plan = self.recipe.plan(self.samples, state.step, steps, job.rate, job.decay)
-            state, part = self.backend.train(state, self._train, plan)
+            state, part = train_watched(self.backend, state, self._train, plan, watch)
             losses.append(part)
             ends.append(state.network)
             if not np.isfinite(part).all():
@@ -208,20 +234,25 @@ class Workbench:
             state = attrs.evolve(state, network=mean_network(ends[-tail:]))
         return state, np.concatenate(losses)
 
-    def _refitted(self, job: Job, state: TrainState) -> tuple[TrainState, Array]:
+    def _refitted(
+        self, job: Job, state: TrainState, watch: Recorder | None
+    ) -> tuple[TrainState, Array]:
         """Train on training and validation samples alike."""
         count = self._samples_of(job)
         plan = self.recipe.refit_plan(count, state.step, job.steps, job.rate, job.decay)
         everything = self.backend.place(together(*self._inputs), self._device)
-        return self.backend.train(state, everything, plan)
+        return train_watched(self.backend, state, everything, plan, watch)
 
     def _samples_of(self, job: Job) -> int:
         """How many samples a job trains on in an epoch."""
         return self.samples + job.refit * len(self._validation_labels)
 
-    def _cost(self, network: Network, start: int, stop: int, samples: int) -> Cost:
-        plan = self.recipe.plan_samples(samples, start, stop)
+    def _cost(self, job: Job, network: Network, start: int, stop: int) -> Cost:
+        """Of the job's training from `start` to `stop`, of its record, and of judging what comes out."""
+        plan = self.recipe.plan_samples(self._samples_of(job), start, stop)
         held = len(self._validation_labels)
+        if job.steps >= self._epoch_of(job) and not job.refit:
+            held += len(self._gauge) * looks(start, stop, self._epoch_of(job), self._tail(job) > 1)
         return Cost.of_training(plan, network.macs) + Cost(0, 0, held, network.macs * held)
 
     def _with_proposals(self, job: Job, outcome: Outcome) -> Outcome:

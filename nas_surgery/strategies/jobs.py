@@ -10,9 +10,11 @@ from attrs.validators import deep_iterable
 from nas_surgery.network import Network
 from nas_surgery.operations import Operation
 from nas_surgery.strategies.recommender import Candidate
+from nas_surgery.strategies.stopping import EARLY
 from nas_surgery.strategies.topology import describe_topology, skeleton
+from nas_surgery.training.epochs import Point
 from nas_surgery.training.state import TrainState
-from nas_surgery.validators import a, number, optional, whole
+from nas_surgery.validators import a, number, one_of, optional, whole
 
 Operations = Mapping[str, type[Operation]]
 
@@ -112,8 +114,8 @@ class Outcome:
     accuracy, loss: on the validation part (R² in accuracy's place for regression); behind a refit, which
     trains on it, those of the network before. training_loss:
     mean over the last batches, up to an epoch, before their updates. part_losses: the loss on each part
-    of the validation samples, if the job asked. topology: of the trained
-    network. step: its place in the order of batches. digest: SHA-256 of its weights. exactness: what
+    of the validation samples, if the job asked. curve: how the network stood after each epoch, where the
+    job trained one or more. topology: of the trained network. step: its place in the order of batches. digest: SHA-256 of its weights. exactness: what
     the operations promised. origins: for each layer, its address in the parent, or None if an
     operation made or changed it; empty without operations. proposals: what the operations propose for
     it, if the job asked. faults: plugins that raised while they proposed. seconds: spent on surgery,
@@ -125,6 +127,7 @@ class Outcome:
     loss: float = nan
     training_loss: float = nan
     part_losses: tuple[float, ...] = ()
+    curve: tuple[Point, ...] = ()
     state: TrainState | None = None
     topology: Network | None = None
     position: int | None = None
@@ -185,6 +188,7 @@ class Outcome:
             **({"faults": [attrs.asdict(fault) for fault in self.faults]} if self.faults else {}),
             "topology": describe_topology(self.network),
             "digest": self.digest,
+            **({"curve": [point.to_json() for point in self.curve]} if self.curve else {}),
         }
 
     @classmethod
@@ -201,6 +205,7 @@ class Outcome:
             loss=_number(record["loss"]),
             training_loss=_number(record["training_loss"]),
             part_losses=tuple(map(_number, record.get("part_losses", ()))),
+            curve=tuple(map(Point.from_json, record.get("curve", ()))),
             topology=skeleton(record["topology"]),
             position=record["step"],
             digest=record["digest"],
@@ -227,10 +232,12 @@ class Round:
     """Jobs that may run side by side.
 
     live: earlier jobs whose networks may still be asked for; every other may be forgotten. best: the
-    job whose network is the result if the run stops now. decision: what led here, as JSON values.
+    job whose network is the result if the run stops now. decision: what led here, as JSON values. ending:
+    "oscillation" or "patience" where the search has decided to end early; it stays said.
     """
 
     jobs: tuple[Job, ...]
     live: tuple[int, ...] = ()
     best: int | None = None
     decision: dict[str, Any] = attrs.Factory(dict)
+    ending: str | None = attrs.field(default=None, validator=optional(one_of(*EARLY)))

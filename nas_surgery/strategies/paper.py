@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 import attrs
 
 from nas_surgery.analysis.spectra import EPSILON_ABSOLUTE, EPSILON_RELATIVE
-from nas_surgery.network import keyed_generator
+from nas_surgery.network import Shape, keyed_generator
 from nas_surgery.strategies.jobs import Job, Outcome, Round
 from nas_surgery.strategies.recommender import IDENTITY, MODES, Candidate, allowed, choose, rank
+from nas_surgery.strategies.stopping import OSCILLATION, PATIENCE, returns, stale
 from nas_surgery.strategies.strategy import (
     JobFactory,
     Search,
@@ -22,7 +23,7 @@ from nas_surgery.strategies.strategy import (
     candidate_score,
     moved,
 )
-from nas_surgery.validators import number, one_of, whole
+from nas_surgery.validators import number, one_of, optional, whole
 
 
 @attrs.frozen
@@ -35,6 +36,11 @@ class PaperStrategy(Strategy):
     never beyond the epoch step. memory: keep a branch only if it is at least as accurate as the best
     of the decision before. mode, top_n, random_draw: how candidates are chosen. epsilon_relative ε₁,
     epsilon_absolute ε₂: thresholds of eq. 13.
+
+    Off unless they are given, and then the search may end before `max_epochs`. oscillation: how many
+    changes in a row of the best branch's topology lead back to a near-identical state of before (section
+    4.2, Fig. 5). patience: decisions in a row behind which no branch is more accurate than all before;
+    the most accurate network of all is the winner then.
     """
 
     # with others, built in or installed, the same spec would be another experiment
@@ -59,6 +65,8 @@ class PaperStrategy(Strategy):
     random_draw: bool = True
     epsilon_relative: float = attrs.field(default=EPSILON_RELATIVE, validator=number(minimum=0))
     epsilon_absolute: float = attrs.field(default=EPSILON_ABSOLUTE, validator=number(minimum=0))
+    oscillation: int | None = attrs.field(default=None, validator=optional(whole(1)))
+    patience: int | None = attrs.field(default=None, validator=optional(whole(1)))
 
     def search(self, setting: Setting) -> Search:
         return _Surgeon(self, setting).run()
@@ -68,12 +76,14 @@ class PaperStrategy(Strategy):
 class Branch:
     """A network that competes. excluded: addresses in it of the layers that surgery leaves alone.
 
-    candidate: what it was made by in this decision, None before the first.
+    candidate: what it was made by in this decision, None before the first. past: widths of its ancestors
+    behind each decision.
     """
 
     outcome: Outcome
     excluded: tuple[int, ...]
     candidate: Candidate | None = None
+    past: tuple[Shape, ...] = ()
 
     @property
     def id(self) -> int:
@@ -82,6 +92,11 @@ class Branch:
     @property
     def accuracy(self) -> float:
         return self.outcome.accuracy
+
+    @property
+    def states(self) -> tuple[Shape, ...]:
+        """Widths of its ancestors and its own."""
+        return (*self.past, self.outcome.network.hidden)
 
 
 Steps = Generator[Round, list[Outcome], list[Branch]]
@@ -93,6 +108,8 @@ class _Surgeon:
     def __init__(self, settings: PaperStrategy, setting: Setting) -> None:
         self.settings, self.setting = settings, setting
         self.jobs = JobFactory()
+        self.peak: Branch | None = None  # the most accurate of all, where there is patience
+        self.accuracies: list[float] = []
 
     def run(self) -> Search:
         end = min(self.settings.initial_epochs, self.setting.max_epochs)
@@ -100,12 +117,31 @@ class _Surgeon:
         outcomes = yield Round((first,), decision={"epoch": 0, "event": "pre-training"})
         branches = [Branch(o, self.setting.limits.exclude) for o in outcomes if not o.failed]
         while branches and end < self.setting.max_epochs and not self._target_reached(branches):
+            if ending := self._ending(branches):
+                decision = {"epoch": end, "event": "stopped early", "stopped": ending}
+                yield attrs.evolve(self._round([], branches, decision), ending=ending)
+                break
             start, end = end, min(end + self.settings.epoch_step, self.setting.max_epochs)
             following = yield from self._decide(branches, start, end)
             if not following:
                 break
             branches = following
-        return best(branches).id if branches else first.id
+        return best(self._with_peak(branches)).id if branches else first.id
+
+    def _ending(self, branches: list[Branch]) -> str | None:
+        """Why the search ends here, though epochs are left."""
+        settings, known = self.settings, best(branches)
+        self.accuracies.append(known.accuracy)
+        if settings.patience:
+            self.peak = best(self._with_peak(branches))
+        if settings.oscillation and returns(known.states) >= settings.oscillation:
+            return OSCILLATION
+        if settings.patience and stale(self.accuracies) >= settings.patience:
+            return PATIENCE
+        return None
+
+    def _with_peak(self, branches: Sequence[Branch]) -> list[Branch]:
+        return [*branches, *([] if self.peak is None else [self.peak])]
 
     def _decide(self, branches: list[Branch], start: int, end: int) -> Steps:
         """One pass of the outer loop: candidates, tries, and the branches that go on."""
@@ -207,7 +243,7 @@ class _Surgeon:
                 continue
             parent = _find(branches, candidate.branch)
             excluded = moved(parent.excluded, outcome)
-            branch = Branch(outcome, excluded or (), candidate)
+            branch = Branch(outcome, excluded or (), candidate, parent.states)
             score = candidate_score(self.setting, outcome, parent.outcome)
             scored.append((nan if excluded is None else score, branch))
         return sorted(scored, key=lambda item: -item[0] if isfinite(item[0]) else float("inf"))
@@ -227,9 +263,10 @@ class _Surgeon:
         job = self._continuation(known, end)
         decision = {"epoch": end, "event": "every try fell behind", "selected": [known.id]}
         outcomes = yield self._round([job], branches, decision)
-        return [attrs.evolve(known, outcome=o) for o in outcomes if not o.failed]
+        return [attrs.evolve(known, outcome=o, past=known.states) for o in outcomes if not o.failed]
 
     def _round(self, jobs: list[Job], needed: list[Branch], decision: dict[str, Any]) -> Round:
+        needed = self._with_peak(needed)
         live = tuple(branch.id for branch in needed)
         return Round(tuple(jobs), live, best(needed).id, decision)
 

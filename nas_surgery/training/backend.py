@@ -4,13 +4,17 @@
 """
 
 from abc import ABC, abstractmethod
+from inspect import signature
 from typing import Any, ClassVar
 
+import attrs
+import numpy as np
 from numpy.typing import ArrayLike
 
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Array, Network, Shape
 from nas_surgery.network.rules import vector_size
+from nas_surgery.training.epochs import Watch, by_epochs
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, TrainState
 
@@ -78,12 +82,16 @@ class Backend(ABC):
         return samples
 
     @abstractmethod
-    def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
+    def train(
+        self, state: TrainState, data: Any, plan: TrainingPlan, watch: Watch | None = None
+    ) -> tuple[TrainState, Array]:
         """Train as planned on placed samples.
 
         Returns the state behind the last step (its slots can be given back to continue bit for bit)
         and the mean loss of each batch before its update, (steps,), in float64. If a loss is NaN or
         infinite, training ends at once or with the part of the epoch, and fewer losses return.
+        watch: called behind each part of `plan.order` whose losses are finite, outside of settings that
+        are the backend's own; it changes nothing. A backend that cannot be watched leaves it out.
         """
 
     @abstractmethod
@@ -109,7 +117,24 @@ class Backend(ABC):
 
 def raw_samples(x: ArrayLike) -> Samples:
     """Unlabelled raw inputs as samples, for `predict`."""
-    import numpy as np
-
     array = np.asarray(x)
     return Samples(array, np.zeros(len(array), np.int64))
+
+
+def train_watched(
+    backend: Backend, state: TrainState, data: Any, plan: TrainingPlan, watch: Watch | None
+) -> tuple[TrainState, Array]:
+    """Train with somebody watching. With a backend whose `train` takes no `watch`, the plan is cut."""
+    if watch is None:
+        return backend.train(state, data, plan)
+    if "watch" in signature(backend.train).parameters:
+        return backend.train(state, data, plan, watch)
+
+    def train(part: Array, done: int) -> Array:
+        nonlocal state
+        rates = plan.rates[done : done - (-len(part) // plan.batch_size)]
+        state, losses = backend.train(state, data, attrs.evolve(plan, order=(part,), rates=rates))
+        return losses
+
+    losses = by_epochs(plan, train, lambda samples: backend.predict(state.network, samples), watch)
+    return state, losses

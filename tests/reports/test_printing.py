@@ -77,6 +77,19 @@ def test_brackets_and_escapes_in_a_reason_are_shown_as_they_are():
     assert "[/p] [/q]" in text
 
 
+def test_progress_shows_where_a_long_job_stands():
+    """Its epoch and training loss, until another job begins."""
+    started = {"operations": [], "purpose": "baseline"}
+    epoch = {"job": None, "epoch": 7.0, "training_loss": 0.25}
+    with Progress(console=Console(file=StringIO(), force_terminal=True)) as progress:
+        (task,) = progress._bars.tasks
+        progress(Event("job_started", 0.0, started))
+        progress(Event("epoch", 0.0, epoch))
+        assert task.description == "training (baseline), epoch 7, training loss 0.2500"
+        progress(Event("job_started", 0.0, {**started, "purpose": "branch"}))
+        assert task.description == "training (branch)"
+
+
 def test_a_name_that_is_no_text_is_named_in_an_error(tmp_path, monkeypatch):
     """A byte that is no UTF-8, in one line."""
     monkeypatch.chdir(tmp_path)

@@ -150,17 +150,20 @@ def test_averaging_over_as_many_epochs_as_there_are(average, count):
 
 
 @pytest.mark.parametrize(
-    ("start", "steps", "samples"), [(0, 3, 10), (0, 4, 14), (2, 2, 6), (1, 0, 0)]
+    ("start", "steps", "samples", "passes"),
+    [(0, 3, 10, 1), (0, 4, 14, 2), (2, 2, 6, 1), (1, 0, 0, 1), (1, 8, 26, 3)],
 )
-def test_costs_are_counted_by_hand(start, steps, samples):
-    """A training sample costs three forward passes; last batches are smaller; everything is judged."""
-    macs = 3 * 5 + 5 * 4
+def test_costs_are_counted_by_hand(start, steps, samples, passes):
+    """A training sample costs three forward passes; last batches are smaller; everything is judged, and so
+    is what the record looks at: the end of each epoch of longer jobs but one that is their own."""
+    macs, judged = 3 * 5 + 5 * 4, 7 * passes
     assert NETWORK.macs == macs
     parent = TrainState(NETWORK, None, start)
     outcome = bench().perform(Job(1, 0, steps=steps), parent)
-    assert outcome.cost == Cost(samples, 3 * macs * samples, 7, 7 * macs)
-    assert outcome.cost.macs == (3 * samples + 7) * macs
-    assert outcome.cost + outcome.cost == Cost(2 * samples, 6 * macs * samples, 14, 14 * macs)
+    assert outcome.cost == Cost(samples, 3 * macs * samples, judged, judged * macs)
+    assert outcome.cost.macs == (3 * samples + judged) * macs
+    twice = Cost(2 * samples, 6 * macs * samples, 2 * judged, 2 * judged * macs)
+    assert outcome.cost + outcome.cost == twice
 
 
 def test_costs_are_those_of_the_edited_network():

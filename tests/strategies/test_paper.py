@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_surgery.analysis.scores import paper_score
+from nas_surgery.analysis.scores import accuracy_score, paper_score
 from nas_surgery.network import Dense, keyed_generator
-from nas_surgery.operations import OPERATIONS, Operation, Proposal
+from nas_surgery.operations import (
+    OPERATIONS,
+    AddNeurons,
+    Context,
+    Identity,
+    Operation,
+    Proposal,
+    RemoveNeurons,
+)
 from nas_surgery.strategies import Failure, Outcome, PaperStrategy, Setting
 from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.surgery import Surgery, origins, proved
@@ -547,3 +555,76 @@ class Journaled(World):
     def answer(self, current):
         full = super().answer(current)
         return [Outcome.from_json(outcome.to_json(), self.operations) for outcome in full]
+
+
+@attrs.frozen
+class Turn(Operation):
+    """Widens a layer of twelve units, and narrows one of thirteen."""
+
+    name = "turn"
+
+    def apply(self, network, context=None):
+        wide = network.hidden[0] == 13
+        turned = RemoveNeurons(0, keep=12, method="magnitude") if wide else AddNeurons(0, 1, "zero")
+        return turned.apply(network, context or Context())
+
+    @classmethod
+    def propose(cls, network, analysis):
+        return [Proposal(cls(), 1.0, "")]
+
+
+def turning(accuracy):
+    """A network whose only edit leads back."""
+    return World(accuracy, {"identity": Identity, "turn": Turn}, build(20, 12, "relu", 4))
+
+
+def restless(job, network):
+    """More accurate with every job, and most of all behind an operation that changes the width."""
+    return 0.1 + 1e-4 * job.id + 1e-5 * any(o.name == "turn" for o in job.operations)
+
+
+def ended(accuracy, **settings):
+    """What one branch comes to, judged by its accuracy alone."""
+    given = {"branches": 1, "redraws": 0, **settings}
+    return turning(accuracy).search(given, score=accuracy_score)
+
+
+def test_a_search_that_turns_in_circles_ends():
+    """Twelve, thirteen, twelve, thirteen units: the last two changes lead back. Without the setting it goes
+    on to its last epoch."""
+    found = ended(restless, oscillation=2)
+    last = found.rounds[-1]
+    assert (last.jobs, last.ending) == ((), "oscillation")
+    assert last.decision == {"epoch": 40, "event": "stopped early", "stopped": "oscillation"}
+    assert [
+        found[job.id].network.hidden for job in found.lineage() if job.purpose != "candidate"
+    ] == [
+        (12,),
+        (13,),
+        (12,),
+        (13,),
+    ]
+    usual = ended(restless)
+    assert [current.ending for current in usual.rounds if current.ending] == []
+    assert usual[usual.winner].step == 100 * 50
+
+
+def test_a_search_that_gets_no_better_ends_with_its_best():
+    """Two decisions behind the most accurate network, which is the winner although others went on."""
+
+    def falling(job, network):
+        return 0.9 - 1e-3 * job.id
+
+    found = ended(falling, patience=2, memory=False)
+    assert found.rounds[-1].ending == "patience"
+    assert found.rounds[-1].decision["epoch"] == 30
+    assert found.winner == 0
+    assert all(current.best == 0 for current in found.rounds[1:])
+    patient = ended(falling, patience=100, memory=False)
+    assert patient[patient.winner].step < 100 * 50 <= max(o.step for o in patient.outcomes.values())
+
+
+def test_progress_gives_new_patience():
+    """As long as something gets better there is no end."""
+    found = ended(restless, patience=1)
+    assert [current.ending for current in found.rounds if current.ending] == []

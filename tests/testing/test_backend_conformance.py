@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from functools import partial
 
 import attrs
 import numpy as np
@@ -178,6 +179,28 @@ class TrainsUnknownLayers(NumpyBackend):
         pass
 
 
+class LooksALittleLate(NumpyBackend):
+    def train(self, state, data, plan, watch=None):
+        state, losses = super().train(state, data, plan)
+        for part in plan.order if watch else ():
+            watch(losses[: len(part)], partial(self.predict, state.network))
+        return state, losses
+
+
+class TrainsDifferentlyWhenWatched(NumpyBackend):
+    def train(self, state, data, plan, watch=None):
+        seed = plan.seed if watch is None else plan.seed + 1
+        return super().train(state, data, attrs.evolve(plan, seed=seed), watch)
+
+
+class DropsWhileItLooks(NumpyBackend):
+    def train(self, state, data, plan, watch=None):
+        def told(losses, look):
+            watch(losses, lambda samples: 0.7 * look(samples))
+
+        return super().train(state, data, plan, watch and told)
+
+
 class PlacesAnywhere(NumpyBackend):
     def place(self, samples, device="cpu"):
         return samples
@@ -209,6 +232,10 @@ FAULTS = [
     (GoesOnAfterNan, "training_ends_early_on_nan"),
     (WritesToTheSamples, "nothing_that_comes_in_is_modified", "float32"),
     (TrainsUnknownLayers, "an_unknown_layer_is_refused"),
+    (LooksALittleLate, "looks_see_what_training_so_far_has_made", "one layer"),
+    (TrainsDifferentlyWhenWatched, "being_watched_changes_no_bit", "adamw"),
+    (DropsWhileItLooks, "looks_agree_with_the_reference", "float32"),
+    (ForgetsTheSlots, "being_watched_changes_no_bit", "adamw"),
     (PlacesAnywhere, "an_unknown_device_is_refused"),
 ]  # fmt: skip
 
@@ -264,6 +291,7 @@ def test_the_wrapper_alone_is_no_fault(backend):
     """What is caught above is the change, not the class around it."""
     run(backend, "five_steps_agree_with_the_reference", "adam", "float64")
     run(backend, "a_cut_leaves_no_trace", "adam", 4)
+    run(backend, "being_watched_changes_no_bit", "adamw")  # its `train` cannot be watched
 
 
 SUITES = """

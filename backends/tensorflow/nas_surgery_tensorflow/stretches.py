@@ -1,4 +1,4 @@
-"""A plan cut into stretches, each of which one call trains."""
+"""An epoch cut into stretches, each of which one call trains."""
 
 from collections.abc import Iterator
 
@@ -41,17 +41,17 @@ class Stretch:
         return total / self.counts
 
 
-def stretches(plan: TrainingPlan, batch: int, capacity: int, cut: float) -> Iterator[Stretch]:
-    """Every batch of the plan in turn, at most `capacity` at once; step `cut` begins a stretch."""
-    done = 0
-    for part in plan.order:
-        steps, step = -(-len(part) // batch), 0
-        while step < steps:
-            room = cut - done - step
-            count = int(min(capacity, steps - step, room if room > 0 else capacity))
-            yield _stretch(part[step * batch : (step + count) * batch], batch, done + step)
-            step += count
-        done += steps
+def stretches(part: Array, batch: int, done: int, capacity: int, cut: float) -> Iterator[Stretch]:
+    """The batches of a part of a plan's order in turn, at most `capacity` at once.
+
+    done: steps of the plan before it. The plan's step `cut` begins a stretch.
+    """
+    steps, step = -(-len(part) // batch), 0
+    while step < steps:
+        room = cut - done - step
+        count = int(min(capacity, steps - step, room if room > 0 else capacity))
+        yield _stretch(part[step * batch : (step + count) * batch], batch, done + step)
+        step += count
 
 
 def batch_rows(plan: TrainingPlan, samples: int) -> int:

@@ -9,12 +9,13 @@ import tensorflow as tf
 
 from nas_surgery.network import Array, Network, Shape
 from nas_surgery.training.backend import Backend, raw_samples
+from nas_surgery.training.epochs import Watch, by_epochs
 from nas_surgery.training.optimizers import slot_names
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, Slots, TrainState
 from nas_surgery_tensorflow.data import PlacedSamples
 from nas_surgery_tensorflow.devices import named_device, on, present_devices
-from nas_surgery_tensorflow.layers import describe, forward
+from nas_surgery_tensorflow.layers import Description, describe, forward
 from nas_surgery_tensorflow.optimizers import step_factors
 from nas_surgery_tensorflow.program import Arguments, Program
 from nas_surgery_tensorflow.stretches import (
@@ -43,15 +44,17 @@ class TensorFlowBackend(Backend):
     def place(self, samples: Samples, device: str = "cpu") -> PlacedSamples:
         return PlacedSamples(samples, self.device(device))
 
-    def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
+    def train(
+        self, state: TrainState, data: Any, plan: TrainingPlan, watch: Watch | None = None
+    ) -> tuple[TrainState, Array]:
         self.check_training(state.network)
         placed = self._placed(data)
         if plan.loss == "cross_entropy":
             placed.check_classes(state.network.output_shape[0])
         with on(placed.device):
             training = _Training(state, placed, plan)
-            losses = training.run()
-            return training.state(len(losses)), losses
+        losses = by_epochs(plan, training.epoch, training.look, watch)
+        return training.state(len(losses)), losses
 
     def predict(self, network: Network, x: Any) -> Array:
         self.check(network)
@@ -59,10 +62,7 @@ class TensorFlowBackend(Backend):
         layers = describe(network.layers[network.prefix :])
         inputs, _ = placed.tensors(network)
         with on(placed.device):
-            weights = _constants(network.parameters().values())
-            starts = range(0, max(1, len(placed)), PREDICT_ROWS)
-            parts = [forward(layers, weights, inputs[i : i + PREDICT_ROWS]) for i in starts]
-            return np.concatenate(parts)
+            return _logits(layers, _constants(network.parameters().values()), inputs)
 
     def to_native(self, network: Network) -> Any:
         from nas_surgery_tensorflow import translate
@@ -89,6 +89,7 @@ class _Training:
 
     def __init__(self, state: TrainState, data: PlacedSamples, plan: TrainingPlan) -> None:
         self.before, self.network, self.plan = state, state.network, plan
+        self.device = data.device
         self.x, self.y = data.tensors(self.network)
         self.updates = state.slots.updates if state.slots else 0
         self.batch = batch_rows(plan, len(data))
@@ -104,14 +105,20 @@ class _Training:
             device=data.device,
         )
 
-    def run(self) -> Array:
-        """Train on the planned batches; the mean loss of each."""
+    def epoch(self, part: Array, done: int) -> Array:
+        """Train on the batches of a part of the plan, behind `done` others; the mean loss of each."""
         losses = [np.zeros(0)]
-        for stretch in stretches(self.plan, self.batch, self.capacity, self.xla_from):
-            losses.append(self._train(stretch))
-            if not np.isfinite(losses[-1]).all():
-                break
+        with on(self.device):
+            for stretch in stretches(part, self.batch, done, self.capacity, self.xla_from):
+                losses.append(self._train(stretch))
+                if not np.isfinite(losses[-1]).all():
+                    break
         return np.concatenate(losses)
+
+    def look(self, samples: PlacedSamples) -> Array:
+        """Logits of samples by the weights as they are."""
+        with on(self.device):
+            return _logits(self.program.layers, self.weights, samples.tensors(self.network)[0])
 
     def state(self, steps: int) -> TrainState:
         """The trained network and the optimizer's slots as values of the core."""
@@ -157,6 +164,14 @@ class _Training:
     def _named(self, tensors: Sequence[tf.Tensor]) -> Mapping[str, Array]:
         names = self.network.parameters()
         return {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
+
+
+def _logits(
+    layers: Sequence[Description], weights: Sequence[tf.Tensor], inputs: tf.Tensor
+) -> Array:
+    """In inference, not too many at once."""
+    starts = range(0, max(1, len(inputs)), PREDICT_ROWS)
+    return np.concatenate([forward(layers, weights, inputs[i : i + PREDICT_ROWS]) for i in starts])
 
 
 def _constants(arrays: Any) -> tuple[tf.Tensor, ...]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nas_surgery.network import Dropout
 from nas_surgery.testing.builders import build
 from nas_surgery.training.plans import Recipe, TrainingPlan, batches
-from nas_surgery_tensorflow.stretches import batch_rows, capacity, stretches
+from nas_surgery_tensorflow.stretches import Stretch, batch_rows, capacity, stretches
 
 counts = st.integers(1, 40)
 
@@ -20,13 +20,21 @@ def plans(draw: st.DrawFn) -> tuple[int, TrainingPlan]:
     return samples, recipe.plan(samples, draw(st.integers(0, 30)), draw(st.integers(0, 30)))
 
 
+def stretches_of(plan: TrainingPlan, batch: int, room: int, cut: int) -> list[Stretch]:
+    """Those of every part of a plan."""
+    found: list[Stretch] = []
+    for part in plan.order:
+        found += stretches(part, batch, sum(map(len, found)), room, cut)
+    return found
+
+
 @given(plans(), counts, st.integers(-5, 40))
 def test_stretches_hold_the_batches_of_the_plan_in_turn(
     drawn: tuple[int, TrainingPlan], room: int, cut: int
 ) -> None:
     """Whatever the cuts: same batches, same places, none above capacity, and a cut where wanted."""
     samples, plan = drawn
-    found = list(stretches(plan, batch_rows(plan, samples), room, cut))
+    found = stretches_of(plan, batch_rows(plan, samples), room, cut)
     held = [stretch.order[i, :count] for stretch in found for i, count in enumerate(stretch.counts)]
     expected = list(batches(plan))
     assert len(held) == len(expected)
@@ -41,7 +49,7 @@ def test_stretches_hold_the_batches_of_the_plan_in_turn(
 def test_losses_and_shares_are_those_of_the_true_batch(drawn: tuple[int, TrainingPlan]) -> None:
     """What fills up a short batch counts nothing, not even if it is NaN."""
     samples, plan = drawn
-    for stretch in stretches(plan, batch_rows(plan, samples), 8, 10**9):
+    for stretch in stretches_of(plan, batch_rows(plan, samples), 8, 10**9):
         losses = np.random.default_rng(0).random(stretch.order.shape)
         wanted = [row[:count].mean() for row, count in zip(losses, stretch.counts, strict=True)]
         losses[stretch.shares == 0] = np.nan
@@ -51,7 +59,7 @@ def test_losses_and_shares_are_those_of_the_true_batch(drawn: tuple[int, Trainin
 
 def test_a_short_batch_is_filled_up_with_its_own_samples() -> None:
     """So that a NaN elsewhere cannot reach it."""
-    (stretch,) = stretches(TrainingPlan((np.array([3, 1, 2, 0, 4]),), np.ones(2), 3), 3, 9, 9)
+    (stretch,) = stretches(np.array([3, 1, 2, 0, 4]), 3, 0, 9, 9)
     assert stretch.order.tolist() == [[3, 1, 2], [0, 4, 4]]
     assert stretch.counts.tolist() == [3, 2]
 

@@ -135,3 +135,14 @@ def node(layer: Layer, x: torch.Tensor, weights: Tensors, gradients: Tensors | N
         return DropoutNode(x)
     assert isinstance(layer, Activation), layer
     return Node(x) if layer.function == "linear" else ActivationNode(x, layer.function)
+
+
+def infer(layer: Layer, x: torch.Tensor, weights: Tensors) -> torch.Tensor:
+    """What a layer makes of `x` (N, ...) in inference; weights: of its parameters by field."""
+    if isinstance(layer, Dense):
+        return torch.nn.functional.linear(x, weights["kernel"], weights.get("bias"))
+    if isinstance(layer, Activation) and layer.function != "linear":
+        y = torch.empty_like(x)
+        KERNELS[layer.function].forward(x, out=y)
+        return y
+    return x.flatten(1) if isinstance(layer, Flatten) else x

@@ -8,7 +8,7 @@ import torch
 
 from nas_surgery.network import Dropout, Network
 from nas_surgery.network.network import array_name
-from nas_surgery_torch.layers import Call, DenseNode, DropoutNode, Node, Tensors, node
+from nas_surgery_torch.layers import Call, DenseNode, DropoutNode, Node, Tensors, infer, node
 from nas_surgery_torch.losses import Loss
 from nas_surgery_torch.masks import Masks
 
@@ -59,6 +59,14 @@ def _masks(network: Network, nodes: list[Node]) -> Iterator[tuple[int, float, to
     for (address, layer), each in zip(layers, nodes, strict=True):
         if isinstance(layer, Dropout) and isinstance(each, DropoutNode):
             yield address, layer.rate, each.mask
+
+
+def inferred(network: Network, weights: Tensors, x: torch.Tensor) -> torch.Tensor:
+    """Logits (N, outputs) of what enters the first layer that can change, in inference."""
+    for address, layer in enumerate(network.layers[network.prefix :], network.prefix):
+        own = {field: weights[array_name(address, field)] for field in layer.parameters()}
+        x = infer(layer, x, own)
+    return x
 
 
 def _nodes(

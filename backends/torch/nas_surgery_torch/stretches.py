@@ -1,4 +1,4 @@
-"""A plan cut into stretches: consecutive batches of one size."""
+"""An epoch cut into stretches: consecutive batches of one size."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,6 @@ import attrs
 import torch
 
 from nas_surgery.network import Array
-from nas_surgery.training.plans import TrainingPlan
 
 
 @attrs.frozen(eq=False)
@@ -32,13 +31,11 @@ class Stretch:
         return zip(*(part.unbind() for part in parts), strict=True)
 
 
-def stretches(plan: TrainingPlan, most: int) -> Iterator[Array]:
-    """The plan cut into batches of one size: index arrays (steps, batch) of at most `most` steps."""
-    size = plan.batch_size
-    for part in plan.order:
-        whole = len(part) // size
-        rows = part[: whole * size].reshape(whole, size)
-        for first in range(0, whole, most):
-            yield rows[first : first + most]
-        if len(part) % size:
-            yield part[whole * size :][None]
+def stretches(part: Array, size: int, most: int) -> Iterator[Array]:
+    """A part of a plan's order, cut into batches of one size: indices (steps, batch), at most `most` steps."""
+    whole = len(part) // size
+    rows = part[: whole * size].reshape(whole, size)
+    for first in range(0, whole, most):
+        yield rows[first : first + most]
+    if len(part) % size:
+        yield part[whole * size :][None]

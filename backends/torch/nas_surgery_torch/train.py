@@ -1,8 +1,8 @@
 """The backend: training and prediction with PyTorch."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from nas_surgery.network import Array, Network, Shape
 from nas_surgery.network.functions import FUNCTIONS
 from nas_surgery.training.backend import Backend, raw_samples
+from nas_surgery.training.epochs import Watch, by_epochs
 from nas_surgery.training.optimizers import SGD, slot_names
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, Slots, TrainState
@@ -26,7 +27,7 @@ from nas_surgery_torch.layout import Layout, fixed_arrays
 from nas_surgery_torch.losses import LOSSES
 from nas_surgery_torch.operators import OPERATORS
 from nas_surgery_torch.optimizers import clip_calls, update_calls
-from nas_surgery_torch.step import Step
+from nas_surgery_torch.step import Step, inferred
 from nas_surgery_torch.stretches import Stretch, stretches
 
 PREDICT_ROWS = 1024
@@ -54,14 +55,15 @@ class TorchBackend(Backend):
     def place(self, samples: Samples, device: str = "cpu") -> PlacedSamples:
         return PlacedSamples(samples, torch.device(self.device(device)))
 
-    def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
+    def train(
+        self, state: TrainState, data: Any, plan: TrainingPlan, watch: Watch | None = None
+    ) -> tuple[TrainState, Array]:
         self.check_training(state.network)
         placed = self._placed(data)
-        macs = state.network.macs * plan.batch_size
-        with repeatable(placed.device, macs), _without_gradients(state.network):
+        with _computing(placed.device, state.network.macs * plan.batch_size, state.network):
             training = _Training(state, placed, plan)
-            losses = training.run()
-            return training.state(len(losses)), losses
+        losses = by_epochs(plan, training.epoch, training.look, watch)
+        return training.state(len(losses)), losses
 
     def predict(self, network: Network, x: Any) -> Array:
         self.check(network)
@@ -88,11 +90,6 @@ class TorchBackend(Backend):
         return self.place(data if isinstance(data, Samples) else raw_samples(data))
 
 
-def _without_gradients(network: Network) -> AbstractContextManager[object]:
-    """What surrounds training: what autograd keeps cannot be made in inference mode."""
-    return torch.inference_mode() if is_dense_chain(network) else torch.no_grad()
-
-
 def _inference(network: Network, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
     """Logits from what enters the first layer that can change."""
     if is_dense_chain(network):
@@ -110,10 +107,11 @@ def _rows(network: Network) -> int:
 
 
 class _Training:
-    """The tensors of a stretch of training, and a step for each size of batch."""
+    """The tensors of some training, and a step for each size of batch."""
 
     def __init__(self, state: TrainState, data: PlacedSamples, plan: TrainingPlan) -> None:
         self.before, self.network, self.plan = state, state.network, plan
+        self.device, self.macs = data.device, state.network.macs * plan.batch_size
         outputs = self.network.output_shape[0]
         if plan.loss == "cross_entropy":
             data.check_classes(outputs)
@@ -124,6 +122,7 @@ class _Training:
         self.rate = self._scalar(data.device)
         self.weights = self.layout.pack(self.network.parameters())
         self.fixed = fixed_arrays(self.network, data.device)
+        self.views = self.layout.views(self.weights)
         self.slots = self._slots(state.slots)
         self.updates = state.slots.updates if state.slots else 0
         plain = plan.optimizer == SGD(plan.optimizer.learning_rate)
@@ -136,15 +135,32 @@ class _Training:
         self.steps: dict[int, Step | GraphStep] = {}
         self.graphed: GraphedStep | None = None
 
-    def run(self) -> Array:
-        """Train on the planned batches; the mean loss of each."""
-        losses, done = [np.zeros(0)], 0
-        for rows in stretches(self.plan, self.capacity):
-            losses.append(self._stretch(rows, done))
-            done += len(rows)
-            if not np.isfinite(losses[-1]).all():
-                break
+    def epoch(self, part: Array, done: int) -> Array:
+        """Train on the batches of a part of the plan, behind `done` others; the mean loss of each."""
+        losses = [np.zeros(0)]
+        with self._settings():
+            for rows in stretches(part, self.plan.batch_size, self.capacity):
+                losses.append(self._stretch(rows, done))
+                done += len(rows)
+                if not np.isfinite(losses[-1]).all():
+                    break
         return np.concatenate(losses)
+
+    def look(self, samples: PlacedSamples) -> Array:
+        """Logits of samples by the weights as they are."""
+        with self._settings():
+            parts = torch.split(samples.inputs(self.network), _rows(self.network))
+            return torch.cat([self._inferred(rows) for rows in parts]).cpu().numpy()
+
+    def _inferred(self, rows: torch.Tensor) -> torch.Tensor:
+        if self.by_hand:
+            return inferred(self.network, self.views, rows)
+        return self.graph(rows, self.graph.arrays(self.views, self.fixed))
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The network in inference."""
+        return Graph(self.network)
 
     def state(self, steps: int) -> TrainState:
         """The trained network and the optimizer's slots as values of the core."""
@@ -153,6 +169,10 @@ class _Training:
         network = self.network.with_parameters({**trained, **measured})
         values = {slot: self.layout.unpack(vector) for slot, vector in self.slots.items()}
         return TrainState(network, Slots(values, self.updates + steps), self.before.step + steps)
+
+    def _settings(self) -> AbstractContextManager[None]:
+        """What training computes within; whoever watches stands outside."""
+        return _computing(self.device, self.macs, self.network)
 
     def _stretch(self, rows: Array, done: int) -> Array:
         """Train on batches of one size, rows (steps, batch); the mean loss of each."""
@@ -200,7 +220,7 @@ class _Training:
     def _chain_step(self, size: int) -> Step:
         return Step(
             self.network,
-            self.layout.views(self.weights),
+            self.views,
             None if self.gradient is None else self.layout.views(self.gradient),
             self.loss,
             self.rate if self.at_once else self.loss.factor(size),
@@ -212,7 +232,7 @@ class _Training:
         assert self.gradient is not None
         return GraphStep(
             self.network,
-            self.layout.views(self.weights),
+            self.views,
             self.layout.views(self.gradient),
             self.fixed,
             self.loss,
@@ -242,3 +262,14 @@ class _Training:
             self.plan.optimizer, self.weights, self.gradient, self.slots, self.rate, self.updates
         )
         return [*clip, *update]
+
+
+@contextmanager
+def _computing(device: torch.device, macs: int, network: Network) -> Iterator[None]:
+    """Repeatable, and without autograd; macs: of one batch.
+
+    What a step by autograd keeps cannot be made in inference mode.
+    """
+    without = torch.inference_mode() if is_dense_chain(network) else torch.no_grad()
+    with repeatable(device, macs), without:
+        yield

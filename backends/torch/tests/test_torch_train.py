@@ -78,7 +78,7 @@ def two_threads():
 def test_training_leaves_the_callers_settings():
     """Threads, determinism, precision and modes of autograd are as before, after errors too."""
     network = build(4, 4, "relu", 3, dtype=np.float32)
-    samples, plan = labelled(network, 6), Recipe().plan(6, 0, 2)
+    samples, plan = labelled(network, 20), Recipe().plan(20, 0, 4)
     torch.set_float32_matmul_precision("high")
     try:
         before = global_settings()
@@ -86,6 +86,9 @@ def test_training_leaves_the_callers_settings():
         assert global_settings() == before
         BACKEND.predict(network, samples.x)
         assert global_settings() == before
+        seen = []
+        BACKEND.train(TrainState(network), samples, plan, lambda *_: seen.append(global_settings()))
+        assert seen == [before, before]
         with pytest.raises(BackendError):
             BACKEND.train(TrainState(network), Samples(samples.x, samples.y + 7), plan)
         assert global_settings() == before

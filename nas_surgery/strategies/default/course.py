@@ -76,7 +76,7 @@ class Course:
     @property
     def finished(self) -> bool:
         """Whether the network is trained to the end, is as accurate as was asked for, or only worsens."""
-        return self.step >= self.total or self.reached or self.taken_back >= self.patience
+        return self.step >= self.total or self.reached or self.impatient
 
     @property
     def reached(self) -> bool:
@@ -107,18 +107,27 @@ class Course:
         rate, decay = self.rate * factor, self.decay
         return attrs.evolve(job, rate=rate, decay=decay, average=average, parts=parts)
 
+    @property
+    def impatient(self) -> bool:
+        """Whether training was taken back so often that the search ends."""
+        return self.taken_back >= self.patience
+
     def ask(
-        self, jobs: Sequence[Job], decision: dict[str, Any], needed: Sequence[Head] = ()
+        self,
+        jobs: Sequence[Job],
+        decision: dict[str, Any],
+        needed: Sequence[Head] = (),
+        ending: str | None = None,
     ) -> Answers:
         """Have the jobs carried out, and book what they cost.
 
-        needed: networks that are still asked for afterwards.
+        needed: networks that are still asked for afterwards. ending: why the search ends early.
         """
         held = [head for head in (self.best, self.head, *needed) if head is not None]
         live = tuple(dict.fromkeys(head.outcome.job for head in held))
         best = None if self.best is None else self.best.outcome.job
         epoch = round(self.step / self.setting.steps_per_epoch, 3)
-        outcomes = yield Round(tuple(jobs), live, best, {"epoch": epoch, **decision})
+        outcomes = yield Round(tuple(jobs), live, best, {"epoch": epoch, **decision}, ending)
         self.spent += sum(outcome.cost.training_macs for outcome in outcomes)
         return outcomes
 

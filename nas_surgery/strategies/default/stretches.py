@@ -8,6 +8,7 @@ from nas_surgery.strategies.default.course import Course, Head, Steps
 from nas_surgery.strategies.default.moves import Move, Moves
 from nas_surgery.strategies.default.settings import DefaultSettings
 from nas_surgery.strategies.jobs import Outcome, Round
+from nas_surgery.strategies.stopping import PATIENCE
 from nas_surgery.validators import settled
 
 FirstJob = Generator[Round, list[Outcome], int]
@@ -65,8 +66,9 @@ def finish(course: Course, settings: DefaultSettings) -> Steps:
         if not (yield from train(course, steps, settings)):
             break
     left = min(course.total - course.step, epochs * course.setting.steps_per_epoch)
+    ending = PATIENCE if course.step < rest and course.impatient else None
     if left and not course.reached:
-        yield from _end(course, settings, left)
+        yield from _end(course, settings, left, ending)
 
 
 def refitted(course: Course, settings: DefaultSettings) -> FirstJob:
@@ -86,8 +88,11 @@ def refitted(course: Course, settings: DefaultSettings) -> FirstJob:
     return winner.outcome.job if outcome.failed or outcome.training_loss > before else job.id
 
 
-def _end(course: Course, settings: DefaultSettings, steps: int) -> Steps:
-    """The last stretch, cooled and averaged, and as before too if the budget allows."""
+def _end(course: Course, settings: DefaultSettings, steps: int, ending: str | None) -> Steps:
+    """The last stretch, cooled and averaged, and as before too if the budget allows.
+
+    ending: why it comes before its time.
+    """
     place, epochs = course.place, steps // course.setting.steps_per_epoch
     length = course.budget.steps(course.spent, place.macs, steps)
     if length < 1:
@@ -100,7 +105,7 @@ def _end(course: Course, settings: DefaultSettings, steps: int) -> Steps:
         for factor, average in endings
     ]
     decision = {"event": "ending", "endings": endings}
-    outcomes = yield from course.ask(jobs, decision)
+    outcomes = yield from course.ask(jobs, decision, ending=ending)
     found = [head for outcome in outcomes if (head := course.heir(place, outcome)) is not None]
     if found:
         course.go_on_with(min(found, key=lambda head: course.value(head.outcome)))

@@ -417,6 +417,7 @@ def test_training_that_goes_too_fast_is_taken_back_and_slows_down():
     winner = world.outcomes[world.winner]
     assert winner.step == 2500
     assert winner.loss < 1
+    assert not [each.ending for each in world.rounds if each.ending]
     parents = {job.parent for job in world.jobs.values()}
     assert not [o.job for o in world.outcomes.values() if o.loss > 2 and o.job in parents]
 
@@ -552,6 +553,7 @@ def test_training_that_only_worsens_ends():
     world = World(loss, lambda job, network, step: 1 / (1 + step)).search(growth_until=0.0)
     assert max(o.step for o in world.outcomes.values()) < 2500
     assert world.outcomes[world.winner].step == min(o.step for o in world.outcomes.values())
+    assert [each.ending for each in world.rounds if each.ending] == ["patience"]
 
 
 def test_a_network_that_reaches_the_target_is_trimmed_while_it_holds():

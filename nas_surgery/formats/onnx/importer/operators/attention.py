@@ -7,7 +7,6 @@ import attrs
 import numpy as np
 
 from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
-from nas_surgery.formats.onnx.importer.operators.elementwise import base_of
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged, on_channels, spread
 from nas_surgery.formats.onnx.importer.sketch import Sketch
