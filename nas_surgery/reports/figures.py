@@ -1,0 +1,141 @@
+"""The charts of a run, each at any width, for the page and as files."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from nas_surgery.errors import ModelFileError, NasSurgeryError
+from nas_surgery.formats.atomic import write_atomically
+from nas_surgery.formats.models import load
+from nas_surgery.network import Network
+from nas_surgery.reports.charts.front import draw_front
+from nas_surgery.reports.charts.history import draw_history
+from nas_surgery.reports.charts.ledger import draw_ledger
+from nas_surgery.reports.charts.spectra import draw_spectra
+from nas_surgery.reports.charts.style import SETTINGS, blank, matplotlib
+from nas_surgery.reports.charts.topology import draw_topology, topology_size
+from nas_surgery.reports.charts.tree import arranged, draw_tree
+from nas_surgery.reports.ledger import ledger
+from nas_surgery.reports.record import Record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDE, PHONE = 860, 350  # pixels
+DOTS = 200  # an inch, of the PNG files
+PLAIN = {"Software": None}  # so that the same run gives the same file
+
+
+@attrs.frozen(eq=False)
+class Chart:
+    """A chart by its name; `figure(width)` draws it at so many pixels. told: what it shows, for those who
+    do not see it."""
+
+    name: str
+    told: str
+    figure: "Callable[[float], Figure]"
+
+
+def charts_of(record: Record, start: Network | None, winner: Network | None) -> tuple[Chart, ...]:
+    """Every chart of a run. start, winner: with weights, where there are any, for the spectra."""
+    metric = record.metric
+    return (
+        Chart(
+            "history",
+            f"Validation {metric}, loss and size against epochs",
+            partial(_history, record),
+        ),
+        Chart("topology", "The topology at each step", partial(_topology, record)),
+        Chart("tree", "The tree of branches and candidates", partial(_tree, record)),
+        Chart("front", "Validation loss against parameters", partial(_front, record)),
+        Chart("ledger", "What was trained, and what became of it", partial(_ledger, record)),
+        Chart("spectra", "Singular values of the hidden layers", partial(_spectra, start, winner)),
+    )
+
+
+def networks_of(directory: Path | None) -> tuple[Network | None, Network | None]:
+    """The start and the winner of a run directory; None for what is not there or cannot be read."""
+    if directory is None:
+        return None, None
+    return _loaded(directory / "start.safetensors"), _loaded(directory / "winner.safetensors")
+
+
+def _loaded(file: Path) -> Network | None:
+    try:
+        return load(file) if file.is_file() else None
+    except ModelFileError:
+        return None
+
+
+def write_figures(charts: tuple[Chart, ...], folder: Path) -> tuple[Path, ...]:
+    """Write each chart as SVG and PNG into a folder, made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NasSurgeryError(f"{folder}: cannot be written: {error.strerror or error}") from None
+    return tuple(file for chart in charts for file in _write(chart, folder))
+
+
+def _write(chart: Chart, folder: Path) -> Iterator[Path]:
+    with drawing_style():
+        figure = chart.figure(WIDE)
+        for suffix, options in (
+            ("svg", {"metadata": {"Date": None}}),
+            ("png", {"metadata": PLAIN}),
+        ):
+            content, file = BytesIO(), folder / f"{chart.name}.{suffix}"
+            figure.savefig(content, format=suffix, dpi=DOTS, **options)
+            write_atomically(file, content.getvalue())
+            yield file
+
+
+@contextmanager
+def drawing_style() -> Iterator[None]:
+    """The settings of our charts, for as long as it lasts."""
+    with matplotlib().rc_context(SETTINGS):
+        yield
+
+
+def _history(record: Record, width: float) -> "Figure":
+    figure = blank(width, 560)
+    axes = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1.2))
+    for ax, what in zip(axes, ("accuracy", "loss", "parameters"), strict=True):
+        draw_history(ax, record, what, numbered=what == "accuracy")
+        ax.label_outer()
+    return figure
+
+
+def _topology(record: Record, _: float) -> "Figure":
+    figure = blank(*topology_size(record))
+    draw_topology(figure.add_axes((0, 0, 1, 1)), record)
+    return figure
+
+
+def _tree(record: Record, width: float) -> "Figure":
+    rows = 1 + max((row for _, row in arranged(record).values()), default=0)
+    figure = blank(width, 90 + 28 * rows)
+    draw_tree(figure.subplots(), record)
+    return figure
+
+
+def _front(record: Record, width: float) -> "Figure":
+    figure = blank(width, 320)
+    draw_front(figure.subplots(), record)
+    return figure
+
+
+def _ledger(record: Record, width: float) -> "Figure":
+    figure = blank(width, 50 + 42 * len(ledger(record)))
+    draw_ledger(figure.subplots(), record)
+    return figure
+
+
+def _spectra(start: Network | None, winner: Network | None, width: float) -> "Figure":
+    figure = blank(width, 320)
+    draw_spectra(figure.subplots(), start, winner)
+    return figure
