@@ -5,6 +5,8 @@ Linka, Cyron; Neural Networks 144, 2021).
 """
 
 import logging
+from importlib import import_module
+from typing import Any
 
 from nas_surgery.data.dataset import Dataset
 from nas_surgery.errors import NasSurgeryError, StopRun
@@ -33,6 +35,14 @@ from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, TrainState
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`nas_surgery.plot` comes when it is first asked for: most never ask."""
+    if name == "plot":
+        return import_module("nas_surgery.plot")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 logging.getLogger("nas_surgery").addHandler(logging.NullHandler())
 

@@ -8,7 +8,19 @@ from typing import Any, NoReturn
 
 import click
 
-from nas_surgery.cli import evaluate, export, init, inspect, operate, plugins, predict, resume, run
+from nas_surgery.cli import (
+    compare,
+    evaluate,
+    export,
+    init,
+    inspect,
+    operate,
+    plugins,
+    predict,
+    report,
+    resume,
+    run,
+)
 from nas_surgery.errors import NasSurgeryError
 from nas_surgery.reports.printing import complain, mute
 
@@ -51,5 +63,8 @@ def main() -> None:
     """Neural networks that grow and shrink while they train."""
 
 
-for module in (init, run, resume, inspect, operate, export, predict, evaluate, plugins):
+MODULES = (
+    init, run, resume, inspect, report, compare, operate, export, predict, evaluate, plugins
+)  # fmt: skip
+for module in MODULES:
     main.add_command(module.command)

@@ -14,13 +14,15 @@ from nas_surgery.cli.output import PATH, as_json, network_account, show
 @as_json
 def command(model: Path, as_json: bool) -> None:
     """Show what the weights of MODEL (a file or a run directory) say, and which surgeries are proposed and
-    why; of a run how it ended and its front; of a run, or a directory of runs, how well damage was
+    why; of a run how it ended, its front and how it came to its shape; of a run, or a directory of runs, how well damage was
     predicted."""
     from nas_surgery.formats.models import load
     from nas_surgery.plugins.registry import default_registry
     from nas_surgery.reports.damage import candidates, damage_report, journals_of
     from nas_surgery.reports.inspection import account, inspection
+    from nas_surgery.reports.record import read_record
     from nas_surgery.reports.run import run_report, summary_of
+    from nas_surgery.reports.timeline import timeline_json, timeline_text
 
     runs = journals_of(model) if isdir(model) else []
     blocks, value = [], dict[str, Any]()
@@ -29,8 +31,8 @@ def command(model: Path, as_json: bool) -> None:
         blocks.append(inspection(network, operations))
         value |= {"network": network_account(network), **account(network, operations)}
     if runs and runs[0].parent == model:
-        blocks.append(run_report(model))
-        value["run"] = summary_of(model)
+        blocks += [run_report(model), timeline_text(read_record(model))]
+        value |= {"run": summary_of(model), "timeline": timeline_json(read_record(model))}
     if runs:
         blocks.append(damage_report(model))
         value["damage"] = [record for path in runs for record in candidates(path)]

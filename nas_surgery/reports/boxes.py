@@ -94,9 +94,9 @@ def matched(
     last = 0
     for place, box in enumerate(after[1:-1], start=1):
         origin = origins[box.address] if box.address < len(origins) else None
-        found = None if origin is None else there.get(origin)
-        if found is not None and last < found < len(before) - 1:
-            known[place] = last = found
+        old = None if origin is None else there.get(origin)
+        if old is not None and last < old < len(before) - 1:
+            known[place] = last = old
     found = dict(known)
     anchors = sorted(known.items())
     for (left, old_left), (right, old_right) in pairwise(anchors):

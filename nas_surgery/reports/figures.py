@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 WIDE, PHONE = 860, 350  # pixels
 DOTS = 200  # an inch, of the PNG files
-PLAIN = {"Software": None}  # so that the same run gives the same file
+NAMELESS: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None},
+    "png": {"Software": None},
+}  # and no clocks
 
 
 @attrs.frozen(eq=False)
@@ -84,12 +87,9 @@ def write_figures(charts: tuple[Chart, ...], folder: Path) -> tuple[Path, ...]:
 def _write(chart: Chart, folder: Path) -> Iterator[Path]:
     with drawing_style():
         figure = chart.figure(WIDE)
-        for suffix, options in (
-            ("svg", {"metadata": {"Date": None}}),
-            ("png", {"metadata": PLAIN}),
-        ):
+        for suffix, metadata in NAMELESS.items():
             content, file = BytesIO(), folder / f"{chart.name}.{suffix}"
-            figure.savefig(content, format=suffix, dpi=DOTS, **options)
+            figure.savefig(content, format=suffix, dpi=DOTS, metadata=metadata)
             write_atomically(file, content.getvalue())
             yield file
 
@@ -112,6 +112,7 @@ def _history(record: Record, width: float) -> "Figure":
 
 def _topology(record: Record, _: float) -> "Figure":
     figure = blank(*topology_size(record))
+    figure.set_layout_engine("none")
     draw_topology(figure.add_axes((0, 0, 1, 1)), record)
     return figure
 

@@ -12,6 +12,7 @@ from nas_surgery.reports.figures import Chart, charts_of, networks_of
 from nas_surgery.reports.headline import headline
 from nas_surgery.reports.record import Record
 from nas_surgery.reports.rendering import Section, render, section
+from nas_surgery.reports.studies import comparison_page, study_page
 from nas_surgery.reports.timeline import timeline
 
 HISTORY = (
@@ -110,3 +111,6 @@ def _spec(record: Record) -> str:
 
 def _versions(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+__all__ = ["comparison_page", "run_page", "study_page"]

@@ -10,7 +10,7 @@ import attrs
 from nas_surgery.errors import RunError
 from nas_surgery.network import Network
 from nas_surgery.network.text import one_line
-from nas_surgery.reports.run import summary_of
+from nas_surgery.reports.run import metric_name, summary_of
 from nas_surgery.search.journal import read_records
 from nas_surgery.strategies.jobs import PASSES, Cost
 from nas_surgery.strategies.topology import skeleton
@@ -105,9 +105,11 @@ class Record:
     @property
     def metric(self) -> str:
         """What stands under `accuracy`."""
-        regression = (self.summary or {}).get("metric") == "r2"
-        loss = self.header["spec"]["training"].get("loss")
-        return "R²" if regression or loss == "mean_squared_error" else "accuracy"
+        if self.summary is not None:
+            return metric_name(self.summary)
+        loss = self.spec["training"]["loss"]
+        single = self.winner is not None and self.winner.network.output_shape[-1] == 1
+        return "R²" if loss == "mean_squared_error" or single else "accuracy"
 
     @property
     def max_epochs(self) -> float:
@@ -126,9 +128,12 @@ class Record:
 class Run(Protocol):
     """What a Result has of a run."""
 
-    history: list[dict[str, Any]]
-    summary: dict[str, Any]
-    directory: Path | None
+    @property
+    def history(self) -> list[dict[str, Any]]: ...
+    @property
+    def summary(self) -> dict[str, Any]: ...
+    @property
+    def directory(self) -> Path | None: ...
 
 
 def record_of(run: "Run | str | Path") -> Record:

@@ -12,9 +12,11 @@ import attrs
 
 from nas_surgery.errors import MissingExtraError
 from nas_surgery.network.text import printable
+from nas_surgery.reports.charts.style import matplotlib
 from nas_surgery.reports.figures import PHONE, WIDE, Chart, drawing_style
 from nas_surgery.reports.svg import inline
-from nas_surgery.reports.tables import Table, number, whole
+from nas_surgery.reports.tables import Table
+from nas_surgery.reports.wording import number, whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -85,6 +87,12 @@ def _shown(value: Any) -> Any:
 
 def _text(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def check_installed() -> None:
+    """MissingExtraError if a page could not be made; for those who would learn it too late."""
+    matplotlib()
+    _jinja()
 
 
 def _markup(text: str) -> "Markup":

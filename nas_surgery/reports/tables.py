@@ -1,6 +1,6 @@
 """What stands behind each chart: the numbers, as rows of text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -10,8 +10,9 @@ from nas_surgery.network import Network
 from nas_surgery.network.text import one_line
 from nas_surgery.reports.charts.front import front_of
 from nas_surgery.reports.ledger import Entry, ledger, total
-from nas_surgery.reports.record import Record, Trial
+from nas_surgery.reports.record import Point, Record, Trial
 from nas_surgery.reports.timeline import Timeline, describe, widths
+from nas_surgery.reports.wording import number, whole
 
 
 @attrs.frozen
@@ -25,69 +26,56 @@ class Table:
     words: frozenset[int] = frozenset({0})
 
 
-def number(value: float | None, form: str = ".4f") -> str:
-    """A number, or a dash for what was not measured."""
-    return "–" if value is None else format(value, form)
-
-
-def whole(value: float | None) -> str:
-    """A whole number with separators."""
-    return number(value, ",.0f")
-
-
 def figures_table(record: Record) -> Table:
-    """Start, baseline, winner side by side; of a run without a result the best network so far."""
-    summary, metric = record.summary, record.metric
-    head = ("", "hidden", "parameters", "MACs", f"validation {metric}", f"test {metric}", "loss")
-    if summary is None:
-        rows = [_standing("best so far", record.winner)] if record.winner else []
-        return Table("The run so far", head, tuple(rows), frozenset({0, 1}))
-    winner = {
-        **{key: summary[key]["end"] for key in ("hidden", "parameters", "macs")},
-        "accuracy": summary["accuracy"],
-        "loss": summary["loss"],
-    }
-    rows = [_figures("winner", winner)]
-    if summary["baseline"] and "failure" not in summary["baseline"]:
-        rows.append(_figures("start topology, trained as long", summary["baseline"]))
-    return Table("Winner and baseline", head, tuple(rows), frozenset({0, 1}))
+    """Winner and baseline side by side; of a run without a result the best network so far."""
+    columns = dict(_columns(record))
+    metric = record.metric
+    names = ("hidden layers", "parameters", "MACs", f"validation {metric}", f"test {metric}")
+    cells = zip((*names, "validation loss"), *columns.values(), strict=True)
+    return Table("Figures", ("", *columns), tuple(cells))
 
 
-def _figures(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+def _columns(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:
+    summary, best = record.summary, record.winner
+    if summary is not None:
+        sizes = {key: summary[key]["end"] for key in ("hidden", "parameters", "macs")}
+        yield "winner", _figures({**summary, **sizes})
+        if summary["baseline"] and "failure" not in summary["baseline"]:
+            yield "start topology, trained as long", _figures(summary["baseline"])
+    elif best is not None:
+        found = {"hidden": best.hidden, "parameters": best.parameters, "macs": best.network.macs}
+        measured = {"accuracy": {"validation": best.accuracy}, "loss": {"validation": best.loss}}
+        yield "best so far", _figures({**found, **measured})
+
+
+def _figures(found: Mapping[str, Any]) -> tuple[str, ...]:
     accuracy = found["accuracy"]
     sizes = widths(found["hidden"]), whole(found["parameters"]), whole(found["macs"])
     losses = number(found["loss"]["validation"])
-    return name, *sizes, number(accuracy["validation"]), number(accuracy.get("test")), losses
-
-
-def _standing(name: str, trial: Trial) -> tuple[str, ...]:
-    sizes = widths(trial.hidden), whole(trial.parameters), whole(trial.network.macs)
-    return name, *sizes, number(trial.accuracy), "–", number(trial.loss)
+    return *sizes, number(accuracy["validation"]), number(accuracy.get("test")), losses
 
 
 def history_table(record: Record) -> Table:
     """A row for each epoch at which the winner's way or the baseline was measured."""
-    rows: dict[float, list[str]] = {}
-    for trial in record.lineage:
-        for point in trial.points:
-            figures = number(point.accuracy), number(point.loss), number(point.training_loss)
-            rows[point.epoch] = [*figures, whole(trial.parameters)]
-    blank = ["–"] * 4
+    metric, none = record.metric, "–"
+    winner = {point.epoch: (trial, point) for trial in record.lineage for point in trial.points}
     beside = {p.epoch: p for p in record.baseline.points} if record.baseline else {}
-    for epoch, point in beside.items():
-        rows.setdefault(epoch, [*blank])
-        rows[epoch] += [number(point.accuracy), number(point.loss)]
-    metric = record.metric
-    head = ("epoch", f"winner's {metric}", "loss", "training loss", "parameters")
-    if beside:
-        head = (*head, f"start topology's {metric}", "loss")
-    full = ((f"{epoch:g}", *rows[epoch], *blank) for epoch in sorted(rows))
-    return Table(
-        "By epoch, on the validation part",
-        head,
-        tuple(row[: len(head)] for row in full),
-        frozenset(),
-    )
+    rows = []
+    for epoch in sorted({*winner, *beside}):
+        cells = [none] * 4
+        if epoch in winner:
+            trial, point = winner[epoch]
+            cells = [*_measured(point), number(point.training_loss), whole(trial.parameters)]
+        if beside:
+            cells += _measured(beside[epoch]) if epoch in beside else (none, none)
+        rows.append((f"{epoch:g}", *cells))
+    head = ["epoch", f"winner's {metric}", "loss", "training loss", "parameters"]
+    head += [f"start topology's {metric}", "loss"] if beside else []
+    return Table("By epoch, on the validation part", tuple(head), tuple(rows), frozenset())
+
+
+def _measured(point: Point) -> tuple[str, str]:
+    return number(point.accuracy), number(point.loss)
 
 
 def timeline_table(line: Timeline, metric: str) -> Table:
@@ -192,7 +180,7 @@ def front_table(record: Record) -> Table:
 
 def ledger_table(record: Record) -> Table:
     """What was spent."""
-    head = ("", "jobs", "epochs", "training MACs", "MACs of evaluations and probes")
+    head = ("what for", "jobs", "epochs", "training MACs", "MACs of evaluations and probes")
     entries: Iterable[Entry] = (*ledger(record), total(record))
     rows = tuple(
         (

@@ -123,6 +123,22 @@ def widths(network: Network | Sequence[int]) -> str:
     return "-".join(map(str, hidden)) or "none"
 
 
+def timeline_json(record: Record) -> list[dict[str, Any]]:
+    """The steps as JSON values."""
+    return [
+        {
+            "epoch": step.epoch,
+            "operations": [dict(operation) for operation in step.trials[0].operations],
+            "changes": list(step.changes),
+            "hidden": list(step.last.hidden),
+            "parameters": step.last.parameters,
+            "accuracy": step.last.accuracy,
+            "loss": step.last.loss,
+        }
+        for step in timeline(record).steps
+    ]
+
+
 def timeline_text(record: Record) -> str:
     """The steps as lines in aligned columns."""
     rows = [("epoch", "parameters", record.metric, "hidden", "what was done")]

@@ -34,7 +34,7 @@ def draw_front(ax: "Axes", record: Record) -> None:
     trained = [t for t in record.trials.values() if t.loss is not None and t.parameters]
     for trial in trained:
         ax.plot(
-            trial.parameters, trial.loss, ".", color=OTHER, markersize=5, zorder=2,
+            trial.parameters or 0, trial.loss or 0.0, ".", color=OTHER, markersize=5, zorder=2,
             gid=tip(_told(trial, record)),
         )  # fmt: skip
     front = front_of(record)
@@ -74,6 +74,7 @@ def _name(ax: "Axes", trial: Trial | None, name: str, colour: str, sign: str, ri
         f"{name}, {widths(trial.hidden)}", (trial.parameters or 0, trial.loss), (0, rise),
         textcoords="offset points", ha="center", va="center", fontsize=TEXT - 1, color=colour,
         parse_math=False, zorder=7, annotation_clip=False,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1, "alpha": 0.85},
     )  # fmt: skip
 
 

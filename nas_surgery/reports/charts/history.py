@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas_surgery.reports.charts.style import (
     BASELINE,
@@ -76,8 +76,9 @@ def _draw_others(ax: "Axes", record: Record, value: Value) -> None:
             continue
         before = record.trials.get(trial.parent) if trial.parent is not None else None
         start = [] if before is None or before.failure else [before.points[-1]]
-        points = [p for p in (*start, *trial.points) if value(trial, p) is not None]
-        xs, ys = [p.epoch for p in points], [value(trial, p) for p in points]
+        shown = ((p.epoch, value(trial, p)) for p in (*start, *trial.points))
+        points = [(epoch, found) for epoch, found in shown if found is not None]
+        xs, ys = [epoch for epoch, _ in points], [found for _, found in points]
         ax.plot(xs, ys, color=OTHER, linewidth=0.8, alpha=0.7, zorder=1)
 
 
@@ -90,7 +91,7 @@ def _draw_winner(ax: "Axes", record: Record, value: Value, what: str) -> Iterato
     xs, ys = series(record.lineage, value)
     if not xs:
         return
-    style = {"drawstyle": "steps-pre"} if what == "parameters" else {}
+    style: dict[str, Any] = {"drawstyle": "steps-pre"} if what == "parameters" else {}
     if what == "parameters":
         xs, ys = [0.0, *xs], [ys[0], *ys]
     ax.plot(xs, ys, color=WINNER, linewidth=2.0, zorder=4, gid=tip("the winner"), **style)
@@ -138,7 +139,7 @@ def mark_surgeries(ax: "Axes", record: Record, numbered: bool) -> None:
     """A hairline and a number for each surgery that the winner came through; the timeline says what it was."""
     steps = timeline(record).steps[1:]
     for step in steps:
-        ax.axvline(step.epoch, color=OTHER, linewidth=0.7, zorder=0.5)
+        ax.axvline(step.epoch, color=OTHER, linewidth=0.7, alpha=0.7, zorder=0.5)
     for group in _close(ax, steps) if numbered else ():
         first, last = group[0], group[-1]
         numbers = str(first.number) if first is last else f"{first.number}–{last.number}"

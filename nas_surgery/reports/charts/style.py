@@ -31,7 +31,7 @@ VARIABLES = {
 }
 
 PIXEL = 1 / 72  # inches: a point of the drawing is a pixel of the page
-TEXT = 11.0
+TEXT = 12.0
 NARROW = 450  # pixels of axes that leave no room beside them
 SETTINGS = {
     "font.size": TEXT,

@@ -1,6 +1,6 @@
 """The topology over time: a row of boxes for each decision, laid out once (Figs. 3 and 5)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas_surgery.reports.charts.style import (
     INK,
@@ -71,7 +71,7 @@ def _draw(ax: "Axes", drawn: Drawing, top: float) -> None:
                 zorder=2 + (not box.gone),
             )
         )  # fmt: skip
-        style = {"ha": "center", "va": "center", "parse_math": False, "zorder": 4}
+        style: dict[str, Any] = {"ha": "center", "va": "center", "parse_math": False, "zorder": 4}
         ax.text(x, y, "" if box.gone else box.text, fontsize=TEXT - 1, color=INK, **style)
         ax.text(
             x, y + box.height / 2 + NOTE / 2 + 1, box.note, fontsize=TEXT - 2.5,

@@ -10,7 +10,7 @@
 
   const show = () => {
     const step = steps[slider.value];
-    const text = step.querySelector("p").innerText.replace(/\s*\n\s*/g, ", ");
+    const text = step.dataset.told;
     steps.forEach((each) => each.removeAttribute("aria-current"));
     step.setAttribute("aria-current", "step");
     screen.replaceChildren(step.querySelector("svg").cloneNode(true));
