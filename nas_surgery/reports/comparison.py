@@ -10,7 +10,7 @@ from nas_surgery.errors import ModelFileError, RunError
 from nas_surgery.formats.regular_file import read_regular, size_limit
 from nas_surgery.formats.strict_json import strict_json
 from nas_surgery.network.text import one_line
-from nas_surgery.reports.record import BROKEN, JOURNAL, Record, read_record
+from nas_surgery.reports.record import JOURNAL, Record, naming, read_record
 from nas_surgery.reports.tables import Table
 from nas_surgery.reports.timeline import widths
 from nas_surgery.reports.wording import number, whole
@@ -49,11 +49,8 @@ def lines_of(directory: Path) -> tuple[Line, ...]:
             f"{directory}: holds neither a run nor a study; there is no {JOURNAL} or {STUDY}"
         )
     record = read_record(directory)
-    try:
+    with naming(directory / "summary.json", "a summary of a run"):
         return (_of_run(directory, record),)
-    except BROKEN as error:
-        reason = one_line(f"{type(error).__name__}: {error}")
-        raise RunError(f"{directory / 'summary.json'}: not a summary of a run: {reason}") from None
 
 
 def read_study(directory: Path) -> dict[str, Any]:
@@ -95,11 +92,8 @@ def _single(value: Any) -> tuple[float, float | None] | None:
 
 def _of_study(directory: Path) -> tuple[Line, ...]:
     study = read_study(directory)
-    try:
+    with naming(directory / STUDY, "the account of a study"):
         return tuple(_of_setting(directory, line) for line in study["table"])
-    except BROKEN as error:
-        reason = one_line(f"{type(error).__name__}: {error}")
-        raise RunError(f"{directory / STUDY}: not the account of a study: {reason}") from None
 
 
 def _of_setting(directory: Path, line: dict[str, Any]) -> Line:

@@ -54,7 +54,7 @@ def _compared(difference: float) -> str:
 def _size_and_price(summary: dict[str, Any]) -> str:
     start, end = summary["parameters"]["start"], summary["parameters"]["end"]
     size = f"It has {end:,} parameters" + (
-        ", as many as the start"
+        ", as many as the start,"
         if start == end
         else f", {_factor(end / start)} the start's {start:,}"
     )

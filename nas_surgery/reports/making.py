@@ -7,7 +7,7 @@ import attrs
 from nas_surgery.reports.comparison import STUDY, read_study
 from nas_surgery.reports.figures import Chart, charts_of, networks_of
 from nas_surgery.reports.page import run_page, study_page
-from nas_surgery.reports.record import read_record
+from nas_surgery.reports.record import naming, read_record
 from nas_surgery.reports.studies import study_charts
 
 
@@ -23,7 +23,9 @@ def report(directory: Path) -> Report:
     """Of a study where there is a study.json, else of a run; RunError if it holds neither or is damaged."""
     if (directory / STUDY).is_file():
         study = read_study(directory)
-        return Report(study_page(study), study_charts(study))
+        with naming(directory / STUDY, "the account of a study"):
+            return Report(study_page(study), study_charts(study))
     record = read_record(directory)
-    charts = charts_of(record, *networks_of(directory)) if record.lineage else ()
-    return Report(run_page(record), charts)
+    with naming(directory, "the record of a run"):
+        charts = charts_of(record, *networks_of(directory)) if record.lineage else ()
+        return Report(run_page(record), charts)

@@ -1,6 +1,7 @@
 """What a run recorded, as those who draw and tell it want it: trials, who came of whom, and how it ended."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +18,9 @@ from nas_surgery.strategies.topology import skeleton
 
 BASELINE = -1  # id of the job that is no part of the search
 JOURNAL = "journal.jsonl"
-BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError)
+BROKEN = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError
+)  # fmt: skip
 
 
 @attrs.frozen
@@ -67,7 +70,8 @@ class Trial:
         """Without its weights; RunError of a trial that gave none."""
         if self.topology is None:
             raise RunError(f"job {self.id} left no network")
-        return skeleton(self.topology)
+        with naming(f"job {self.id}", "a topology"):
+            return skeleton(self.topology)
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -149,11 +153,18 @@ def read_record(directory: Path) -> Record:
     if not journal.is_file():
         raise RunError(f"{directory}: holds no run; there is no {JOURNAL}")
     records = read_records(journal)
-    try:
+    with naming(journal, "the journal of a run"):
         return make_record(records, summary_of(directory), directory)
+
+
+@contextmanager
+def naming(where: object, what: str) -> Iterator[None]:
+    """Values of unknown origin that are not what they should be end in a RunError that says where."""
+    try:
+        yield
     except BROKEN as error:
         reason = one_line(f"{type(error).__name__}: {error}")
-        raise RunError(f"{journal}: not the journal of a run: {reason}") from None
+        raise RunError(f"{where}: not {what}: {reason}") from None
 
 
 def make_record(

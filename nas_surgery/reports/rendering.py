@@ -28,17 +28,18 @@ NEEDED = "the page is made by Jinja; install it: pip install 'nas-surgery[report
 
 @attrs.frozen
 class Section:
-    """A chart with its title, at two widths, a note on how to read it, and the table behind it."""
+    """A chart with its title, at two widths, a note on how to read it, and the table behind it, unless that
+    stands beside it."""
 
     name: str
     title: str
     note: str
     wide: "Markup"
     narrow: "Markup"
-    table: Table
+    table: Table | None
 
 
-def section(chart: Chart, title: str, note: str, table: Table) -> Section:
+def section(chart: Chart, title: str, note: str, table: Table | None) -> Section:
     """Draw a chart for wide pages and for phones."""
     with drawing_style():
         wide, narrow = (

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nas_surgery.errors import RunError
 from nas_surgery.network.text import one_line
 from nas_surgery.reports.charts.study import ROW, Bars, Gain, Value, draw_bars, draw_gains
 from nas_surgery.reports.charts.style import blank
 from nas_surgery.reports.comparison import Line, comparison_table
 from nas_surgery.reports.figures import Chart
-from nas_surgery.reports.record import BROKEN
 from nas_surgery.reports.rendering import Section, render, section
 from nas_surgery.reports.tables import Table
 from nas_surgery.reports.wording import number, whole
@@ -23,15 +21,7 @@ GAINS = "Right of the line the search did better than its start topology, on the
 
 
 def study_page(study: Mapping[str, Any]) -> str:
-    """The page of a study, from what its study.json holds; RunError if that is not one."""
-    try:
-        return _study_page(study)
-    except BROKEN as error:
-        reason = one_line(f"{type(error).__name__}: {error}")
-        raise RunError(f"not the account of a study: {reason}") from None
-
-
-def _study_page(study: Mapping[str, Any]) -> str:
+    """The page of a study, from what its study.json holds."""
     lines = study["table"]
     return render(
         "table.html",
@@ -224,16 +214,14 @@ def comparison_page(lines: Sequence[Line]) -> str:
         if line.accuracy is not None
     ]
     drawn = (
-        section(bars_chart(bars, "Validation figure"), "Side by side", BARS, table)
-        if bars
-        else None
+        section(bars_chart(bars, "Validation figure"), "Side by side", BARS, None) if bars else None
     )
     return render(
         "table.html",
         {
             "title": "Comparison: nas-surgery",
             "eyebrow": f"nas-surgery · {len(lines)} side by side",
-            "headline": _comparison_headline(bars),
+            "headline": _comparison_headline(lines),
             "notices": [f"{line.name}: {line.state}" for line in lines if line.state != "finished"],
             "figures": table,
             "sections": [drawn] if drawn else [],
@@ -242,11 +230,16 @@ def comparison_page(lines: Sequence[Line]) -> str:
     )
 
 
-def _comparison_headline(bars: Sequence[Bars]) -> str:
-    if not bars:
+def _comparison_headline(lines: Sequence[Line]) -> str:
+    """Who is best, if all have learned from the same data."""
+    known = [(line.accuracy[0], line) for line in lines if line.accuracy is not None]
+    if not known:
         return "Nothing has a result yet."
-    best = max(bars, key=lambda bar: bar.surgeon.mean)
-    return f"On validation samples {best.name} came furthest: {best.surgeon}."
+    sources = {line.source for _, line in known}
+    if len(sources) > 1 or len(known) == 1 or "" in sources:
+        return f"{len(lines)} runs and settings, {len(known)} with a result."
+    best, line = max(known, key=lambda item: item[0])
+    return f"On the validation samples of {line.source}, {line.name} came furthest: {number(best)}."
 
 
 def _bars(rows: Sequence[Bars], what: str, width: float) -> "Figure":

@@ -32,7 +32,9 @@ def figures_table(record: Record) -> Table:
     metric = record.metric
     names = ("hidden layers", "parameters", "MACs", f"validation {metric}", f"test {metric}")
     cells = zip((*names, "validation loss"), *columns.values(), strict=True)
-    return Table("Figures", ("", *columns), tuple(cells))
+    return Table(
+        "Winner and baseline" if record.summary else "So far", ("", *columns), tuple(cells)
+    )
 
 
 def _columns(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:

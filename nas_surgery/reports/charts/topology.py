@@ -7,6 +7,7 @@ from nas_surgery.reports.charts.style import (
     MUTED,
     OTHER,
     PAPER,
+    RULE,
     TEXT,
     WINNER,
     matplotlib,
@@ -65,7 +66,8 @@ def _draw(ax: "Axes", drawn: Drawing, top: float) -> None:
         ax.add_patch(
             patches.FancyBboxPatch(
                 (x - box.width / 2, y - box.height / 2), box.width, box.height,
-                boxstyle="round,pad=0,rounding_size=3", facecolor=PAPER,
+                boxstyle="round,pad=0,rounding_size=3",
+                facecolor=RULE if box.kind in ("input", "output") else PAPER,
                 edgecolor=WINNER if changed else MUTED if not box.gone else OTHER,
                 linewidth=1.8 if changed else 1.0, linestyle="--" if box.gone else "-",
                 zorder=2 + (not box.gone),

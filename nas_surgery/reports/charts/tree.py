@@ -35,10 +35,11 @@ def draw_tree(ax: "Axes", record: Record) -> None:
     below(ax, "epochs trained when it was decided")
     for trial in record.trials.values():
         _draw_edge(ax, nodes, trial, trial in record.lineage)
-    for trial in record.trials.values():
-        _draw_node(ax, nodes[trial.id], trial, trial in record.lineage, record)
     rows = max((row for _, row in nodes.values()), default=0)
     columns = max((column for column, _ in nodes.values()), default=0)
+    size = min(6.5, 0.6 * width(ax) / (columns + 1))
+    for trial in record.trials.values():
+        _draw_node(ax, nodes[trial.id], trial, size, record)
     ax.set(xlim=(-0.6, columns + 0.6), ylim=(rows + 0.6, -0.9), yticks=[])
     _number_surgeries(ax, record, nodes)
     _label_columns(ax, record, nodes)
@@ -80,13 +81,14 @@ def _draw_edge(ax: "Axes", nodes: Nodes, trial: Trial, winner: bool) -> None:
 
 
 def _draw_node(
-    ax: "Axes", place: tuple[int, int], trial: Trial, winner: bool, record: Record
+    ax: "Axes", place: tuple[int, int], trial: Trial, size: float, record: Record
 ) -> None:
     """Its sign says what became of the size: up, down, as it was, or a cross for what failed."""
+    winner = trial in record.lineage
     colour = WINNER if winner else MUTED
     face = colour if winner or trial.selected else PAPER
     ax.plot(
-        *place, marker=_sign(trial, record), markersize=6.5, color=colour, markerfacecolor=face,
+        *place, marker=_sign(trial, record), markersize=size, color=colour, markerfacecolor=face,
         markeredgewidth=1.1, linestyle="none", zorder=5, gid=tip(told(trial, record)),
     )  # fmt: skip
 
