@@ -31,8 +31,12 @@ def command(model: Path, as_json: bool) -> None:
         blocks.append(inspection(network, operations))
         value |= {"network": network_account(network), **account(network, operations)}
     if runs and runs[0].parent == model:
-        blocks += [run_report(model), timeline_text(read_record(model))]
-        value |= {"run": summary_of(model), "timeline": timeline_json(read_record(model))}
+        blocks.append(run_report(model))
+        value["run"] = summary_of(model)
+        if runs[0].stat().st_size:
+            record = read_record(model)
+            blocks.append(timeline_text(record))
+            value["timeline"] = timeline_json(record)
     if runs:
         blocks.append(damage_report(model))
         value["damage"] = [record for path in runs for record in candidates(path)]

@@ -17,7 +17,7 @@ from nas_surgery.reports.charts.front import draw_front
 from nas_surgery.reports.charts.history import draw_history
 from nas_surgery.reports.charts.ledger import draw_ledger
 from nas_surgery.reports.charts.spectra import draw_spectra
-from nas_surgery.reports.charts.style import SETTINGS, blank, matplotlib
+from nas_surgery.reports.charts.style import SETTINGS, Margins, framed, matplotlib
 from nas_surgery.reports.charts.topology import draw_topology, topology_size
 from nas_surgery.reports.charts.tree import arranged, draw_tree
 from nas_surgery.reports.ledger import ledger
@@ -102,41 +102,49 @@ def drawing_style() -> Iterator[None]:
 
 
 def _history(record: Record, width: float) -> "Figure":
-    figure = blank(width, 560)
-    axes = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1.2))
+    figure, axes = framed(width, 560, _beside(width, top=44), (3, 2, 1.2), gap=34)
     for ax, what in zip(axes, ("accuracy", "loss", "parameters"), strict=True):
         draw_history(ax, record, what, numbered=what == "accuracy")
-        ax.label_outer()
+        ax.tick_params(labelbottom=what == "parameters")
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
     return figure
 
 
+def _beside(width: float, top: float = 30) -> Margins:
+    """Room for numbers at the left, and for the names of lines at the right where the page is wide."""
+    return (54, 160 if width == WIDE else 8, top, 44)
+
+
 def _topology(record: Record, _: float) -> "Figure":
-    figure = blank(*topology_size(record))
-    figure.set_layout_engine("none")
-    draw_topology(figure.add_axes((0, 0, 1, 1)), record)
+    figure, (ax,) = framed(*topology_size(record), (0, 0, 0, 0))
+    draw_topology(ax, record)
     return figure
 
 
 def _tree(record: Record, width: float) -> "Figure":
     rows = 1 + max((row for _, row in arranged(record).values()), default=0)
-    figure = blank(width, 90 + 28 * rows)
-    draw_tree(figure.subplots(), record)
+    figure, (ax,) = framed(width, 100 + 28 * rows, (0, 0, 44, 44))
+    draw_tree(ax, record)
     return figure
 
 
 def _front(record: Record, width: float) -> "Figure":
-    figure = blank(width, 320)
-    draw_front(figure.subplots(), record)
+    figure, (ax,) = framed(width, 320, (54, 8, 30, 44))
+    draw_front(ax, record)
     return figure
 
 
 def _ledger(record: Record, width: float) -> "Figure":
-    figure = blank(width, 50 + 42 * len(ledger(record)))
-    draw_ledger(figure.subplots(), record)
+    figure, (ax,) = framed(width, 60 + 42 * len(ledger(record)), (0, 0, 44, 8))
+    draw_ledger(ax, record)
     return figure
 
 
 def _spectra(start: Network | None, winner: Network | None, width: float) -> "Figure":
-    figure = blank(width, 320)
-    draw_spectra(figure.subplots(), start, winner)
+    left, right, top, bottom = _beside(width)
+    lines = sum(len(network.hidden) for network in (start, winner) if network is not None)
+    key = 0 if width == WIDE else 18 * -(-lines // 2)
+    figure, (ax,) = framed(width, 320 + key, (left, right, top, bottom + key))
+    draw_spectra(ax, start, winner)
     return figure

@@ -1,10 +1,12 @@
 """Pages: of a run, of a study, and of runs and studies side by side."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import tomli_w
 
+from nas_surgery.errors import ModelFileError, SpecError
 from nas_surgery.formats.toml import read_toml
 from nas_surgery.reports import tables
 from nas_surgery.reports.drawing import drawing
@@ -103,9 +105,11 @@ def _notices(record: Record) -> Iterator[str]:
 
 
 def _spec(record: Record) -> str:
-    """What spec.toml holds, or what the journal says of it."""
-    file = None if record.directory is None else record.directory / "spec.toml"
-    values = read_toml(file) if file is not None and file.is_file() else record.spec
+    """What spec.toml holds, or as much as the journal says of it."""
+    values = record.spec
+    if record.directory is not None:
+        with suppress(SpecError, ModelFileError):
+            values = read_toml(record.directory / "spec.toml")
     return tomli_w.dumps(values)
 
 

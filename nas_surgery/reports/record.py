@@ -17,6 +17,7 @@ from nas_surgery.strategies.jobs import PASSES, Cost
 from nas_surgery.strategies.topology import skeleton
 
 BASELINE = -1  # id of the job that is no part of the search
+ROUNDING = 1e-6  # epochs
 JOURNAL = "journal.jsonl"
 BROKEN = (
     KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError
@@ -79,7 +80,7 @@ class Trial:
         if self.failure is not None:
             return self.curve
         last = Point(self.ended, self.accuracy, self.loss, self.training_loss)
-        return (*(point for point in self.curve if point.epoch < self.ended), last)
+        return (*(point for point in self.curve if point.epoch < self.ended - ROUNDING), last)
 
 
 @attrs.frozen(eq=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_surgery.network.text import one_line
 from nas_surgery.reports.charts.study import ROW, Bars, Gain, Value, draw_bars, draw_gains
-from nas_surgery.reports.charts.style import blank
+from nas_surgery.reports.charts.style import framed
 from nas_surgery.reports.comparison import Line, comparison_table
 from nas_surgery.reports.figures import Chart
 from nas_surgery.reports.rendering import Section, render, section
@@ -243,12 +243,12 @@ def _comparison_headline(lines: Sequence[Line]) -> str:
 
 
 def _bars(rows: Sequence[Bars], what: str, width: float) -> "Figure":
-    figure = blank(width, 60 + ROW * len(rows))
-    draw_bars(figure.subplots(), rows, what)
+    figure, (ax,) = framed(width, 60 + ROW * len(rows), (0, 0, 44, 8))
+    draw_bars(ax, rows, what)
     return figure
 
 
 def _gains(rows: Sequence[Gain], width: float) -> "Figure":
-    figure = blank(width, 90 + 44 * len(rows))
-    draw_gains(figure.subplots(), rows, "Validation accuracy")
+    figure, (ax,) = framed(width, 100 + 44 * len(rows), (0, 0, 44, 44))
+    draw_gains(ax, rows, "Validation accuracy")
     return figure

@@ -35,7 +35,7 @@ def draw_spectra(ax: "Axes", start: Network | None, winner: Network | None) -> N
     if labels and width(ax) < NARROW:
         ax.legend(
             loc="upper center",
-            bbox_to_anchor=(0.5, -0.16),
+            bbox_to_anchor=(0.5, -0.15),
             frameon=False,
             fontsize=TEXT - 1,
             ncols=2,

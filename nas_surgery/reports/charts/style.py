@@ -40,9 +40,6 @@ SETTINGS = {
     "text.parse_math": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "nas-surgery",
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.h_pad": 0.03,
-    "figure.constrained_layout.w_pad": 0.03,
 }
 
 
@@ -50,6 +47,32 @@ def blank(width: float, height: float) -> "Figure":
     """A figure of so many pixels that no window system knows of."""
     figure: Figure = matplotlib("figure").Figure(figsize=(width * PIXEL, height * PIXEL))
     return figure
+
+
+Margins = tuple[float, float, float, float]  # left, right, top, bottom, in pixels
+
+
+def framed(
+    width: float,
+    height: float,
+    margins: Margins,
+    heights: Sequence[float] = (1.0,),
+    gap: float = 0.0,
+) -> tuple["Figure", list["Axes"]]:
+    """A figure with axes under each other, of these relative heights, so many pixels apart.
+
+    What stands beside axes is known in advance, and to measure it would take longer than to draw it.
+    """
+    figure = blank(width, height)
+    left, right, top, bottom = margins
+    space = (height - top - bottom - gap * (len(heights) - 1)) / sum(heights)
+    axes: list[Axes] = []
+    for share in heights:
+        tall = space * share
+        place = (left / width, 1 - (top + tall) / height, 1 - (left + right) / width, tall / height)
+        axes.append(figure.add_axes(place, sharex=axes[0] if axes else None))
+        top += tall + gap
+    return figure, axes
 
 
 def matplotlib(module: str = "") -> Any:
