@@ -73,16 +73,16 @@ def command(
         _blaming(options),
     ):
         result = run(spec, out=directory, overrides=overrides, observers=observers)
-        if report:
-            _write_report(directory)
-    finish(result.summary, directory, as_json, quiet)
+        page = _write_report(directory) if report else None
+    finish(result.summary, directory, as_json, quiet, page)
 
 
-def _write_report(directory: Path) -> None:
+def _write_report(directory: Path) -> Path:
     from nas_surgery.reports.files import PAGE, write_page
     from nas_surgery.reports.making import report
 
     write_page(report(directory).page, directory / PAGE)
+    return directory / PAGE
 
 
 def _check_free(out: Path | None) -> None:

@@ -102,7 +102,7 @@ def drawing_style() -> Iterator[None]:
 
 
 def _history(record: Record, width: float) -> "Figure":
-    figure, axes = framed(width, 560, _beside(width, top=44), (3, 2, 1.2), gap=34)
+    figure, axes = framed(width, 560, _beside(width, top=48), (3, 2, 1.2), gap=34)
     for ax, what in zip(axes, ("accuracy", "loss", "parameters"), strict=True):
         draw_history(ax, record, what, numbered=what == "accuracy")
         ax.tick_params(labelbottom=what == "parameters")

@@ -42,7 +42,7 @@ def draw_history(
     """Draw one of "accuracy", "loss" and "parameters" against epochs; numbered: say which surgery is which."""
     value = VALUES[what]
     calm(ax)
-    title(ax, _name(record, what), 20 if numbered and len(record.lineage) else 6)
+    title(ax, _name(record, what), 24 if numbered and record.lineage else 6)
     below(ax, "epochs trained")
     labels = [*_draw_baseline(ax, record, value, what), *_draw_winner(ax, record, value, what)]
     _scale(ax, record, what)

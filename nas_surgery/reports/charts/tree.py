@@ -22,7 +22,7 @@ from nas_surgery.reports.timeline import describe, timeline
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-EPOCH = 30  # pixels that a label needs
+EPOCH = 42  # pixels that a label needs
 Nodes = dict[int, tuple[int, int]]  # by trial: column and row
 
 
