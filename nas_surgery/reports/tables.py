@@ -109,20 +109,24 @@ def trials_table(record: Record) -> Table:
         for proposal in decision.get("proposals", ())
         if proposal.get("job") is not None
     }
-    head = (
+    head = [
         "job",
         "from",
         "epochs",
         "what",
+        "what became of it",
         "parameters",
         record.metric,
         "loss",
-        score_name(record),
-    )
-    damage = ("damage predicted", "measured", "Δ loss", f"Δ {record.metric}")
-    rows = tuple(_trial_row(trial, record, reasons) for trial in record.trials.values())
-    words = frozenset({3, 12, 13})
-    return Table("Every job", (*head, *damage, "what became of it", "why proposed"), rows, words)
+    ]
+    head += [score_name(record), "damage predicted", "measured", "Δ loss", f"Δ {record.metric}"]
+    rows = [_trial_row(trial, record) for trial in record.trials.values()]
+    if reasons:
+        head.append("why proposed")
+        rows = [
+            (*row, reasons.get(trial, "")) for row, trial in zip(rows, record.trials, strict=True)
+        ]
+    return Table("Every job", tuple(head), tuple(rows), frozenset({3, 4, 13}))
 
 
 def score_name(record: Record) -> str:
@@ -132,13 +136,14 @@ def score_name(record: Record) -> str:
     return "score (higher wins)"
 
 
-def _trial_row(trial: Trial, record: Record, reasons: Mapping[int, str]) -> tuple[str, ...]:
+def _trial_row(trial: Trial, record: Record) -> tuple[str, ...]:
     damage = trial.damage
     return (
         str(trial.id),
         "start" if trial.parent is None else str(trial.parent),
         f"{trial.began:.4g} → {trial.ended:.4g}",
         "; ".join(map(describe, trial.operations)) or one_line(trial.purpose),
+        fate(trial, record),
         whole(trial.parameters),
         number(trial.accuracy),
         number(trial.loss),
@@ -147,8 +152,6 @@ def _trial_row(trial: Trial, record: Record, reasons: Mapping[int, str]) -> tupl
         number(damage.get("outputs"), ".3g"),
         number(damage.get("loss"), "+.4f"),
         number(damage.get("accuracy"), "+.4f"),
-        fate(trial, record),
-        reasons.get(trial.id, ""),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIZE = 60  # pixels that a label of the horizontal axis needs
+ENOUGH = 4  # labels of the horizontal axis
 CROP = 4.0  # the worst loss that is shown, ÷ that of the front's worst network
 
 
@@ -97,12 +98,12 @@ def _scale(ax: "Axes", trained: list[Trial], front: tuple[Trial, ...]) -> None:
 
 
 def _round_sizes(low: float, high: float, most: int) -> list[int]:
-    """Round numbers between two, at most so many."""
+    """Round numbers between two: as few as say where they lie, and at most so many."""
     found: list[int] = []
-    for digits in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,)):
+    for digits in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 4, 5, 6, 7, 8, 9)):
         steps = (digit * 10**power for power in range(13) for digit in digits)
         found = [step for step in steps if low <= step <= high]
-        if len(found) <= most:
+        if len(found) >= ENOUGH:
             break
     return found[:: max(1, -(-len(found) // most))]
 
