@@ -100,11 +100,13 @@ def _of_setting(directory: Path, line: dict[str, Any]) -> Line:
     return Line(
         one_line(f"{directory.name}/{line['spec']}"),
         "",
-        one_line(line["strategy"]),
+        one_line(line.get("control") or line["strategy"] or "–"),
         int(line["runs"]),
         accuracy=_mean(line.get("surgeon")),
         baseline=_mean(line.get("baseline")),
         test=_mean(line.get("test")),
+        relative=((line.get("cost") or {}).get("relative") or {}).get("mean"),
+        state=f"{line['failed']} failed" if line.get("failed") else "finished",
     )
 
 

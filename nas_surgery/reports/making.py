@@ -8,7 +8,7 @@ from nas_surgery.reports.comparison import STUDY, read_study
 from nas_surgery.reports.figures import Chart, charts_of, networks_of
 from nas_surgery.reports.page import run_page, study_page
 from nas_surgery.reports.record import naming, read_record
-from nas_surgery.reports.studies import study_charts
+from nas_surgery.reports.study_page import study_charts
 
 
 @attrs.frozen(eq=False)

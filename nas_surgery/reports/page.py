@@ -14,7 +14,7 @@ from nas_surgery.reports.figures import Chart, charts_of, networks_of
 from nas_surgery.reports.headline import headline
 from nas_surgery.reports.record import Record
 from nas_surgery.reports.rendering import Section, render, section
-from nas_surgery.reports.studies import comparison_page, study_page
+from nas_surgery.reports.study_page import comparison_page, study_page
 from nas_surgery.reports.timeline import timeline
 
 HISTORY = (

@@ -203,13 +203,19 @@ def study(std, low, high):
     }  # fmt: skip
     line = {
         "runs": 3, "baseline": spread(0.9, std), "surgeon": spread(0.91, std), "test": spread(0.89, std),
-        "relative_increase": spread(0.0111, std), "parameter_increase": spread(1.0, std),
-        "difference": {"mean": 0.01, "low": low, "high": high}, "rescued": 1, "nothing_learned": 0,
+        "relative_increase": spread(1.11), "parameter_increase": spread(100.0, std and 100 * std),
+        "baseline_test": spread(None), "metric": "accuracy", "failed": 1, "cost": {"relative": spread(1.5)},
+        "difference": {"of": "test", "mean": 0.01, "low": low, "high": high}, "rescued": 1,
+        "nothing_learned": 0,
     }  # fmt: skip
-    names = [{"spec": f"small {HOSTILE}", "strategy": name} for name in ("paper", "default")]
+    names = [
+        {"spec": f"small {HOSTILE}", "strategy": "paper", "control": name}
+        for name in (None, "random")
+    ]
     return {
         "format": 1, "seeds": [6], "repeats": 1, "versions": {"nas-surgery": "0"},
         "rows": [{**name, **row} for name in names], "table": [{**name, **line} for name in names],
+        "failures": [{"directory": "small/7", "reason": HOSTILE}],
     }  # fmt: skip
 
 
@@ -220,12 +226,16 @@ def test_a_study_s_page_holds_its_table(read_page):
     assert text.count("<script") == 1
     caption = "Validation figures, mean ± standard deviation"
     assert column(page, caption, "Surgeon") == ["0.9100 ± 0.0200"] * 2
-    assert column(page, caption, "parameters' increase") == ["+100.00% ± 2.00%"] * 2
-    gains = "Differences, test figures, and runs that stayed stuck"
+    assert column(page, caption, "parameters' increase [%]") == ["+100.00 ± 2.00"] * 2
+    assert column(page, caption, "relative increase [%]") == ["+1.11"] * 2
+    assert column(page, caption, "contender") == ["paper", "random"]
+    (gains,) = (each for each in page.tables if each.startswith("Differences"))
     assert column(page, gains, "95 % interval") == ["+0.0040 to +0.0160"] * 2
+    assert column(page, gains, "cost") == ["1.50"] * 2
+    assert f"small/7 failed: {HOSTILE}" in page.text
     assert column(page, "Every run", "baseline's test") == ["–", "–"]
-    assert "In 2 of 2 settings" in page.text
-    assert "in 2 of them beyond the 95 % interval" in page.text
+    assert "In 1 of 1 setting the" in page.text
+    assert "in 1 of them beyond the 95 % interval" in page.text
 
 
 def test_a_study_with_one_seed_prints_no_deviation(read_page):

@@ -1,6 +1,6 @@
 """Pages over many runs: of a study, and of runs and studies side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +22,15 @@ GAINS = "Right of the line the search did better than its start topology, on the
 
 def study_page(study: Mapping[str, Any]) -> str:
     """The page of a study, from what its study.json holds."""
-    lines = study["table"]
+    lines, repeats = study["table"], study["repeats"]
+    seeds = f"seeds {', '.join(map(str, study['seeds']))}"
     return render(
         "table.html",
         {
             "title": "Study: nas-surgery",
-            "eyebrow": f"nas-surgery · study · seeds {', '.join(map(str, study['seeds']))} · {study['repeats']} × each",
+            "eyebrow": f"nas-surgery · study · {seeds}{f' · {repeats} × each' if repeats > 1 else ''}",
             "headline": study_headline(lines),
-            "notices": _notices(lines),
+            "notices": list(_notices(study)),
             "figures": study_table(lines),
             "sections": _sections(study),
             "versions": ", ".join(f"{name} {v}" for name, v in study.get("versions", {}).items()),
@@ -39,10 +40,13 @@ def study_page(study: Mapping[str, Any]) -> str:
 
 def study_headline(lines: Sequence[Mapping[str, Any]]) -> str:
     """In how many settings the search did better, and where that is beyond doubt."""
-    gains = [line["difference"] for line in lines if line.get("difference")]
-    runs = sum(line["runs"] for line in lines)
+    searches = [line for line in lines if line.get("control") is None]
+    gains = [
+        gain for line in searches if (gain := line.get("difference") or {}).get("mean") is not None
+    ]
+    runs = sum(line["runs"] for line in searches)
     if not gains:
-        return f"{runs} runs in {_settings(len(lines))}; none has a baseline to compare with."
+        return f"{runs} runs in {_settings(len(searches))}; none has a baseline to compare with."
     better = sum(gain["mean"] > 0 for gain in gains)
     sure = sum(gain.get("low") is not None and gain["low"] > 0 for gain in gains)
     worse = sum(gain.get("high") is not None and gain["high"] < 0 for gain in gains)
@@ -59,41 +63,41 @@ def _settings(count: int) -> str:
     return f"{count} setting{'' if count == 1 else 's'}"
 
 
-def _notices(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    stuck = sum(line.get("nothing_learned") or 0 for line in lines)
-    rescued = sum(line.get("rescued") or 0 for line in lines)
-    told = []
+def _notices(study: Mapping[str, Any]) -> Iterator[str]:
+    """Of searches and controls alike."""
+    rescued = sum(line.get("rescued") or 0 for line in study["table"])
+    stuck = sum(line.get("nothing_learned") or 0 for line in study["table"])
     if rescued:
-        told.append(f"{rescued} runs learned where their start topology did not.")
+        yield f"Runs that learned where their start topology did not: {rescued}."
     if stuck:
-        told.append(f"{stuck} runs learned nothing.")
-    return told
+        yield f"Runs that learned nothing: {stuck}."
+    for failure in study.get("failures") or ():
+        yield one_line(f"{failure['directory']} failed: {failure['reason']}")
+
+
+def _names(line: Mapping[str, Any]) -> tuple[str, str]:
+    """The spec, and who contended: the strategy, or the control by its name."""
+    return one_line(line["spec"]), one_line(line.get("control") or line["strategy"] or "–")
 
 
 def name_of(line: Mapping[str, Any]) -> str:
-    """Spec and strategy of a line."""
-    return one_line(f"{line['spec']}, {line['strategy']}")
+    """Spec and contender of a line."""
+    return ", ".join(_names(line))
 
 
 def study_table(lines: Sequence[Mapping[str, Any]]) -> Table:
     """As the paper prints it (Table 3)."""
     head = (
-        "spec",
-        "strategy",
-        "runs",
-        "baseline",
-        "Surgeon",
-        "relative increase",
-        "parameters' increase",
-    )
+        "spec", "contender", "runs", "baseline", "Surgeon", "relative increase [%]",
+        "parameters' increase [%]",
+    )  # fmt: skip
     rows = tuple(
         (
-            one_line(line["spec"]),
-            one_line(line["strategy"]),
+            *_names(line),
             whole(line["runs"]),
             *(_spread(line.get(key)) for key in ("baseline", "surgeon")),
             *(
-                _spread(line.get(key), "+.2%")
+                _spread(line.get(key), "+.2f")
                 for key in ("relative_increase", "parameter_increase")
             ),
         )
@@ -105,23 +109,23 @@ def study_table(lines: Sequence[Mapping[str, Any]]) -> Table:
 def gains_table(lines: Sequence[Mapping[str, Any]]) -> Table:
     """What the paper leaves out."""
     head = (
-        "spec", "strategy", "S − B, paired", "95 % interval", "test accuracy", "rescued", "learned nothing",
+        "spec", "contender", "S − B, paired", "95 % interval", "of the part", "test", "baseline's test",
+        "cost", "rescued", "learned nothing", "failed",
     )  # fmt: skip
     rows = tuple(
         (
-            one_line(line["spec"]),
-            one_line(line["strategy"]),
+            *_names(line),
             number((line.get("difference") or {}).get("mean"), "+.4f"),
             _interval(line.get("difference")),
-            _spread(line.get("test")),
-            whole(line.get("rescued")),
-            whole(line.get("nothing_learned")),
+            one_line((line.get("difference") or {}).get("of", "validation")),
+            *(_spread(line.get(key)) for key in ("test", "baseline_test")),
+            _spread((line.get("cost") or {}).get("relative"), ".2f"),
+            *(whole(line.get(key)) for key in ("rescued", "nothing_learned", "failed")),
         )
         for line in lines
     )
-    return Table(
-        "Differences, test figures, and runs that stayed stuck", head, rows, frozenset({0, 1})
-    )
+    caption = "Differences, test figures and costs (training ÷ the winner's alone), and runs that stayed stuck"
+    return Table(caption, head, rows, frozenset({0, 1, 4}))
 
 
 def _spread(value: Mapping[str, Any] | None, form: str = ".4f") -> str:
@@ -152,10 +156,18 @@ def study_charts(study: Mapping[str, Any]) -> tuple[Chart, ...]:
         for line in study["table"]
         if (gain := line.get("difference")) and gain.get("mean") is not None
     ]
-    made = [bars_chart(bars, "Validation accuracy")] if bars else []
+    metric = _metric(study["table"])
+    made = [bars_chart(bars, f"Validation {metric}")] if bars else []
     if gains:
-        made.append(Chart("gains", "S − B for each setting", partial(_gains, gains)))
+        parts = {line["difference"].get("of", "validation") for line in study["table"]}
+        what = f"{' or '.join(sorted(map(str, parts))).capitalize()} {metric}"
+        made.append(Chart("gains", "S − B for each setting", partial(_gains, gains, what)))
     return tuple(made)
+
+
+def _metric(lines: Sequence[Mapping[str, Any]]) -> str:
+    names = {"R²" if line.get("metric") == "r2" else "accuracy" for line in lines}
+    return " or ".join(sorted(names, reverse=True))
 
 
 def _sections(study: Mapping[str, Any]) -> list[Section]:
@@ -179,13 +191,12 @@ def _value(found: Mapping[str, Any] | None) -> Value | None:
 
 def _runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     head = (
-        "spec", "strategy", "seed", "repeat", "accuracy", "baseline", "test", "baseline's test",
+        "spec", "contender", "seed", "repeat", "validation", "baseline", "test", "baseline's test",
         "parameters at the start", "at the end", "epochs", "MACs", "seconds", "learned",
     )  # fmt: skip
     found = tuple(
         (
-            one_line(row["spec"]),
-            one_line(row["strategy"]),
+            *_names(row),
             str(row["seed"]),
             str(row["repeat"]),
             *(number(row.get(key)) for key in ("accuracy", "baseline_accuracy")),
@@ -248,7 +259,7 @@ def _bars(rows: Sequence[Bars], what: str, width: float) -> "Figure":
     return figure
 
 
-def _gains(rows: Sequence[Gain], width: float) -> "Figure":
+def _gains(rows: Sequence[Gain], what: str, width: float) -> "Figure":
     figure, (ax,) = framed(width, 100 + 44 * len(rows), (0, 0, 44, 44))
-    draw_gains(ax, rows, "Validation accuracy")
+    draw_gains(ax, rows, what)
     return figure
