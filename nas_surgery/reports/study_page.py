@@ -56,6 +56,8 @@ def study_headline(lines: Sequence[Mapping[str, Any]]) -> str:
     )
     if all(gain.get("low") is None for gain in gains):
         return f"{text}, over {runs} runs; with one seed each there is no interval."
+    if not sure and not worse:
+        return f"{text}, in none beyond the 95 % interval; {runs} runs."
     return f"{text}, in {sure} of them beyond the 95 % interval, and worse beyond it in {worse}; {runs} runs."
 
 

@@ -129,9 +129,11 @@ def label_ends(ax: "Axes", labels: Sequence[Label], *, above: bool) -> None:
         _label_inside(ax, labels, above)
         return
     own = [ax.transData.transform((x, y))[1] / ax.figure.dpi / PIXEL for x, y, _, _ in labels]
+    left, right = ax.get_xlim()
     for (x, y, text, colour), now, place in zip(labels, own, apart(own, TEXT + 3), strict=True):
+        end = right if x > right - 0.2 * (right - left) else x
         ax.annotate(
-            text, (x, y), (6, place - now), textcoords="offset points", va="center",
+            text, (end, y), (6, place - now), textcoords="offset points", va="center",
             fontsize=TEXT - 1, color=colour, annotation_clip=False, parse_math=False, zorder=7,
         )  # fmt: skip
 
