@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+
 logging.getLogger("nas_surgery").addHandler(logging.NullHandler())
 
 __all__ = [
@@ -144,6 +145,8 @@ _LATER = {"shrink": "nas_surgery.shrinking.shrink", "study": "nas_surgery.studie
 
 def __getattr__(name: str) -> Any:
     """What is not needed by every program is imported when it is first asked for."""
+    if name == "plot":
+        return import_module("nas_surgery.plot")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

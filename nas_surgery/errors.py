@@ -44,6 +44,10 @@ class OutputError(NasSurgeryError):
     exit_code = 1
 
 
+class MissingExtraError(NasSurgeryError):
+    """What only some need is not installed; says how to install it."""
+
+
 class SearchFailedError(RunError):
     """A run ended without a valid network."""
 
@@ -71,6 +75,7 @@ __all__ = [
     "DataError",
     "DataFileError",
     "EstimatorError",
+    "MissingExtraError",
     "ModelFileError",
     "NasSurgeryError",
     "NetworkError",

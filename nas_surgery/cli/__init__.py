@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from nas_surgery.cli import (
+    compare,
     evaluate,
     export,
     init,
@@ -16,6 +17,7 @@ from nas_surgery.cli import (
     operate,
     plugins,
     predict,
+    report,
     resume,
     run,
     shrink,
@@ -64,8 +66,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(init, run, resume, study, shrink, inspect, operate),
-    *(export, predict, evaluate, plugins),
+    *(init, run, resume, study, shrink, inspect, report, compare),
+    *(operate, export, predict, evaluate, plugins),
 )
 for module in COMMANDS:
     main.add_command(module.command)

@@ -51,11 +51,14 @@ def finish_study(found: "Study", as_json: bool, quiet: bool) -> None:
         sys.exit(1)
 
 
-def finish(summary: dict[str, Any], directory: Path, as_json: bool, quiet: bool) -> None:
-    """Say what came out; a search that could not go on says why, and is no success."""
+def finish(
+    summary: dict[str, Any], directory: Path, as_json: bool, quiet: bool, page: Path | None = None
+) -> None:
+    """Say what came out; a search that could not go on says why, and is no success. page: the report."""
     if as_json or not quiet:
-        value = {**summary, "directory": str(directory)}
-        show(_report(summary, directory), value, as_json)
+        value = {**summary, "directory": str(directory), **({"report": str(page)} if page else {})}
+        text = _report(summary, directory)
+        show(f"{text}\nreport    {page}" if page else text, value, as_json)
     if summary["stopped"] == "failures":
         complain(f"error: {summary['reason']}; the best network so far is saved")
         complain(

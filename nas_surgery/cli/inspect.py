@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 @as_json
 def command(model: Path, as_json: bool) -> None:
     """Show what the weights of MODEL (a file or a run directory) say, and which surgeries are proposed and
-    why; of a run how it ended and its front; of a run, or a directory of runs, how well damage was
+    why; of a run how it ended, its front and how it came to its shape; of a run, or a directory of runs, how well damage was
     predicted."""
     from nas_surgery.plugins.registry import default_registry
     from nas_surgery.reports.damage import candidates, damage_report, journals_of
     from nas_surgery.reports.inspection import account, inspection
+    from nas_surgery.reports.record import read_record
     from nas_surgery.reports.run import run_report, summary_of
+    from nas_surgery.reports.timeline import timeline_json, timeline_text
 
     runs = journals_of(model) if isdir(model) else []
     blocks, value = [], dict[str, Any]()
@@ -38,6 +40,10 @@ def command(model: Path, as_json: bool) -> None:
     if runs and runs[0].parent == model:
         blocks.append(run_report(model))
         value["run"] = summary_of(model)
+        if runs[0].stat().st_size:
+            record = read_record(model)
+            blocks.append(timeline_text(record))
+            value["timeline"] = timeline_json(record)
     if runs:
         blocks.append(damage_report(model))
         value["damage"] = [record for path in runs for record in candidates(path)]

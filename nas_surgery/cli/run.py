@@ -30,6 +30,7 @@ from nas_surgery.cli.output import PATH, as_json, quietly, show
 @click.option(
     "--dry-run", is_flag=True, help="Print the plan, and neither train nor write anything."
 )
+@click.option("--report", is_flag=True, help="Also write a page on the run: report.html.")
 @as_json
 @quietly
 def command(
@@ -41,6 +42,7 @@ def command(
     baseline: bool,
     settings: tuple[str, ...],
     dry_run: bool,
+    report: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -60,6 +62,10 @@ def command(
         _check_free(out)
         _show_plan(spec, options, overrides, as_json, quiet)
         return
+    if report:
+        from nas_surgery.reports.rendering import check_installed
+
+        check_installed()
     with (
         _directory(out, spec) as directory,
         stoppable(),
@@ -67,7 +73,16 @@ def command(
         blaming(options),
     ):
         result = run(spec, out=directory, overrides=overrides, observers=observers)
-    finish(result.summary, directory, as_json, quiet)
+        page = _write_report(directory) if report else None
+    finish(result.summary, directory, as_json, quiet, page)
+
+
+def _write_report(directory: Path) -> Path:
+    from nas_surgery.reports.files import PAGE, write_page
+    from nas_surgery.reports.making import report
+
+    write_page(report(directory).page, directory / PAGE)
+    return directory / PAGE
 
 
 def _check_free(out: Path | None) -> None:

@@ -408,7 +408,7 @@ def test_json_of_a_run_is_its_summary(here):
 def test_json_of_inspect(finished, tmp_path):
     """Of a run everything, of a file what its weights say, of runs how well damage was predicted."""
     found = printed("inspect", finished)
-    assert set(found) == {"network", "layers", "proposals", "run", "damage"}
+    assert set(found) == {"network", "layers", "proposals", "run", "timeline", "damage"}
     network = ns.load(finished)
     assert found["network"]["parameters"] == network.parameter_count
     assert [layer["units"] for layer in found["layers"]] == list(network.hidden)
