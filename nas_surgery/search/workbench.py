@@ -11,7 +11,6 @@ from nas_surgery.network import Array, Network, is_finite
 from nas_surgery.operations import Context
 from nas_surgery.operations.checked import checked
 from nas_surgery.search.damage import Damage, DamageMeter, combined
-from nas_surgery.search.states import digest, state_to_bytes
 from nas_surgery.strategies.jobs import Cost, Failure, Job, Operations, Outcome
 from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.strategies.topology import describe_topology, skeleton
@@ -21,6 +20,7 @@ from nas_surgery.training.evaluation import evaluate, part_means, sample_losses
 from nas_surgery.training.optimizers import slot_names
 from nas_surgery.training.plans import Recipe
 from nas_surgery.training.state import Samples, Slots, TrainState, apply_prefix
+from nas_surgery.training.state_bytes import digest, state_to_bytes
 
 PROBE_SAMPLES = 1024
 DIVERGED = "training diverged"
