@@ -210,6 +210,7 @@ class RayFakes(ExecutorSettings):
 
     def open(self, work: Work) -> Any:
         import ray
+
         from nas_surgery_ray.executor import RayExecutor
 
         if not ray.is_initialized():

@@ -28,15 +28,16 @@ AHEAD = 2  # jobs in flight for each worker, so that none waits for the driver
 
 @attrs.define(eq=False)
 class Flight:
-    """A job that the cluster has been given. stream: what its task says; attempt: from 1; begun: when its
-    task said so, by this machine's clock."""
+    """A job that the cluster has been given. stream: what its task says; attempt: from 1; begun: whether its
+    task said so; ends: when its time is up then, by this machine's clock."""
 
     job: Job
     parcels: Parcels
     cost: Cost
     stream: Any
     attempt: int = 1
-    begun: float | None = None
+    begun: bool = False
+    ends: float | None = None
 
 
 class RayExecutor:
@@ -117,7 +118,9 @@ class RayExecutor:
         try:
             said = ray.get(next(flight.stream))
             if said == BEGUN:
-                flight.begun = monotonic()
+                seconds = self._work.seconds
+                flight.begun = True
+                flight.ends = None if seconds is None else monotonic() + seconds
             else:
                 record, seconds, weights = said
                 content = None if weights is None else flight.parcels.opened(weights)
@@ -128,9 +131,13 @@ class RayExecutor:
             self._try_again(flight, error)
 
     def _blame(self, flight: Flight, error: RayTaskError) -> None:
-        """A task raised: a worker that could not begin is no job's fault."""
+        """A task raised: what it could not fetch is put again, and a worker that cannot begin is no job's
+        fault."""
+        if isinstance(error.cause, RayError):
+            self._try_again(flight, error.cause)
+            return
         reason = f"{type(error.cause).__name__}: {_line(error.cause)}"
-        if flight.begun is None:
+        if not flight.begun:
             raise RunError(f"a worker of the cluster cannot begin: {reason}") from None
         self._give_up(flight, reason)
 
@@ -156,17 +163,16 @@ class RayExecutor:
         self._landed[flight.job.id] = outcome
 
     def _patience(self) -> float | None:
-        """Seconds until the first job's time is up."""
-        seconds = self._work.seconds
-        begun = [f.begun for f in self._flights.values() if f.begun is not None]
-        return None if seconds is None or not begun else max(0, min(begun) + seconds - monotonic())
+        """Seconds until the first job's time is up; None where that cannot be."""
+        ends = [flight.ends for flight in self._flights.values() if flight.ends is not None]
+        return max(0.0, min(ends) - monotonic()) if ends else None
 
     def _stop_overdue(self) -> None:
-        seconds = self._work.seconds
         for flight in list(self._flights.values()):
-            if seconds is not None and flight.begun and monotonic() - flight.begun > seconds:
+            if flight.ends is not None and monotonic() > flight.ends:
                 self._cancel([flight.job.id])
-                self._give_up(flight, f"took longer than {seconds} s and was stopped")
+                reason = f"took longer than {self._work.seconds} s and was stopped"
+                self._give_up(flight, reason)
 
     def _cancel(self, jobs: Iterable[int]) -> None:
         for job in jobs:

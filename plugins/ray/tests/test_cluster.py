@@ -185,3 +185,23 @@ def test_a_job_whose_workers_all_die_fails(command, trap, tmp_path):
     assert done.code == 0, done.error
     failed = [o["failure"]["reason"] for o in outcomes(tmp_path / "run") if "failure" in o]
     assert any(reason.startswith("its worker died 1 times: The worker died") for reason in failed)
+
+
+UNFIT = """
+import os
+if "RAY_RAYLET_PID" in os.environ:
+    raise ImportError("not on this machine")
+def nas_surgery_scores():
+    return {}
+"""
+
+
+def test_a_worker_that_cannot_begin_ends_the_run_in_one_line(command, tmp_path):
+    """It says why; the run is there to be resumed."""
+    plugin = tmp_path / "unfit.py"
+    plugin.write_text(UNFIT)
+    done = finish([*command, *sets([f'plugins=["{plugin}"]', "search.operations=[]"])])
+    assert done.code == 2
+    assert "a worker of the cluster cannot begin: PluginError: plugin" in done.error
+    assert "ImportError: not on this machine" in done.error
+    assert "Traceback" not in done.error

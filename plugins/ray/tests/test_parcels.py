@@ -1,12 +1,12 @@
 """Large states go by files that their SHA-256 names; what is damaged is found out."""
 
 import pytest
-from nas_surgery_ray.parcels import Parcels, Shared, packed, unpacked
 
 from nas_surgery.errors import ModelFileError
 from nas_surgery.network import Network
 from nas_surgery.training.state import TrainState
 from nas_surgery.training.state_bytes import digest, state_to_bytes
+from nas_surgery_ray.parcels import Parcels, Shared, packed, unpacked
 
 STATE = TrainState(Network.dense(4, (3,), 2, seed=0))
 CONTENT = state_to_bytes(STATE)

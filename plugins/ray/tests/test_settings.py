@@ -4,12 +4,12 @@ import socket
 from importlib import metadata
 
 import pytest
-from nas_surgery_ray import Ray
-from nas_surgery_ray.cluster import connect
 
 import nas_surgery as ns
 from nas_surgery.errors import NasSurgeryError
 from nas_surgery.plugins.registry import default_registry
+from nas_surgery_ray import Ray
+from nas_surgery_ray.cluster import connect
 
 SPEC = {"data": {"source": "sklearn:iris"}}
 
