@@ -32,9 +32,7 @@ class WorkbenchPlan:
         """The workbench, in a process that is bound to the plan's threads."""
         registry = load_registry(self.plugins) if self.plugins else default_registry()
         backend: Backend = registry.get("backends", self.backend)()
-        threadpool_limits(
-            limits=self.threads
-        )  # the backend's libraries too, so that they come first
+        threadpool_limits(limits=self.threads)  # behind the backend, whose libraries count too
         return Workbench(
             backend,
             self.device,
