@@ -3,6 +3,6 @@
 from nas_surgery_ray.settings import Ray
 
 
-def nas_surgery_executors():
+def nas_surgery_executors() -> dict[str, type[Ray]]:
     """What this plugin provides: `[run] executor = "ray"`."""
     return {"ray": Ray}

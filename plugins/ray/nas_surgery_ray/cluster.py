@@ -50,7 +50,7 @@ def warn_if_too_small(needs: Mapping[str, float]) -> None:
 
 def _check_joined(address: str | None) -> None:
     here = ray.get_runtime_context().gcs_address
-    if address not in (None, "auto", here):
+    if address not in (None, "auto", "local", here):
         raise _refusal(f"this process has joined the cluster at {here} already")
 
 

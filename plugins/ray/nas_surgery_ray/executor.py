@@ -7,6 +7,7 @@ alone writes. A task speaks twice, when it begins and when it has ended, so that
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -60,7 +61,8 @@ class RayExecutor:
 
     def begin(self, job: Job) -> None:
         """Start a job on the start network that will be asked for, so that no worker need be idle."""
-        self._launch(job, Parcels(self._shared), self._work.cost_of(job, None))
+        with _explained():
+            self._launch(job, Parcels(self._shared), self._work.cost_of(job, None))
 
     def run(
         self, jobs: Sequence[Job], states: States, started: Callable[[Job], None]
@@ -69,8 +71,9 @@ class RayExecutor:
         try:
             for job in jobs:
                 while job.id not in self._landed:
-                    self._fill(waiting, parcels, started)
-                    self._listen()
+                    with _explained():
+                        self._fill(waiting, parcels, started)
+                        self._listen()
                 yield self._landed.pop(job.id)
         finally:
             self._cancel(job.id for job in jobs)
@@ -179,6 +182,15 @@ class RayExecutor:
             self._landed.pop(job, None)
             if flight := self._flights.pop(job, None):
                 ray.cancel(flight.stream, force=True)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What is wrong with the cluster itself ends the run in one line, such as a full object store."""
+    try:
+        yield
+    except RayError as error:
+        raise RunError(f"Ray: {_line(error)}; resume the run once that is mended") from None
 
 
 def _line(error: BaseException) -> str:

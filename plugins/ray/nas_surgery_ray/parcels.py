@@ -50,7 +50,8 @@ def packed(content: bytes, shared: Shared | None) -> bytes | str:
 def unpacked(parcel: Parcel) -> bytes:
     """The content again; ModelFileError where a file holds another."""
     if isinstance(parcel, list):
-        parcel = ray.get(parcel[0])
+        content: bytes = ray.get(parcel[0])
+        return content
     if isinstance(parcel, bytes):
         return parcel
     content = read_regular(Path(parcel), size_limit())

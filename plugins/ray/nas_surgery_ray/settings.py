@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Ray(ExecutorSettings):
     """`executor = "ray"`.
 
-    address: host:port of the cluster's head; None for RAY_ADDRESS, for the cluster that this machine is a
+    address: host:port of the cluster's head, or "local" for a new one on this machine; None for RAY_ADDRESS, for the cluster that this machine is a
     node of, or else for a new one on this machine alone. num_cpus, num_gpus, memory: what a job asks of its
-    node, memory in bytes; None for as many CPUs as `run.threads`, for one GPU where the device is none of
-    the CPU, and for any memory. attempts: how often a job is tried whose worker or node dies. shared: a
+    node, memory in bytes; None for as many CPUs as `run.threads`, for one GPU where the device is a
+    CUDA one, and for any memory. attempts: how often a job is tried whose worker or node dies. shared: a
     folder that all machines see, through which states of more than `large` bytes go as files; None for
     Ray's object store.
     """
@@ -59,7 +59,7 @@ class Ray(ExecutorSettings):
 
     def needs(self, device: str, threads: int) -> dict[str, Any]:
         """What a job asks of its node, as Ray's options."""
-        gpus = float(device != "cpu") if self.num_gpus is None else self.num_gpus
+        gpus = float(device.startswith("cuda")) if self.num_gpus is None else self.num_gpus
         cpus = threads if self.num_cpus is None else self.num_cpus
         memory = {} if self.memory is None else {"memory": self.memory}
         return {"num_cpus": cpus, "num_gpus": gpus, **memory}

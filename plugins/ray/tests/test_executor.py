@@ -4,7 +4,13 @@ from collections import Counter
 
 import attrs
 import pytest
-from ray.exceptions import NodeDiedError, ObjectLostError, RayTaskError, WorkerCrashedError
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    ObjectStoreFullError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
 from nas_surgery.errors import RunError
 from nas_surgery.executors import Work
@@ -175,6 +181,18 @@ def test_a_worker_that_cannot_begin_ends_the_run_with_the_reason(on):
     error = RayTaskError("perform", "trace", ImportError("no module named torch"))
     with pytest.raises(RunError, match=r"cannot begin: ImportError: no module named torch"):
         carried_out(on(FakeRay(job_11=[("at once", error)])), 4)
+
+
+def test_a_cluster_in_trouble_ends_the_run_in_one_line(on):
+    """What was recorded is kept."""
+
+    def full(value):
+        raise ObjectStoreFullError("no room\nat all")
+
+    ray = FakeRay()
+    ray.put = full
+    with pytest.raises(RunError, match=r"^Ray: .*no room.*; resume the run once that is mended$"):
+        carried_out(on(ray), 1)
 
 
 def test_a_task_that_raises_fails_its_job(on):
