@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 class Ray(ExecutorSettings):
     """`executor = "ray"`.
 
-    address: host:port of the cluster's head, or "local" for a new one on this machine; None for RAY_ADDRESS, for the cluster that this machine is a
-    node of, or else for a new one on this machine alone. num_cpus, num_gpus, memory: what a job asks of its
-    node, memory in bytes; None for as many CPUs as `run.threads`, for one GPU where the device is a
-    CUDA one, and for any memory. attempts: how often a job is tried whose worker or node dies. shared: a
-    folder that all machines see, through which states of more than `large` bytes go as files; None for
-    Ray's object store.
+    address: host:port of the cluster's head, or "local" for a new cluster on this machine; None for
+    RAY_ADDRESS, for the cluster that this machine is a node of, or else for a new one. num_cpus, num_gpus,
+    memory: what a job asks of its node, memory in bytes; None for as many CPUs as `run.threads`, for one
+    GPU where the device is a CUDA one, and for any memory. attempts: how often a job is tried whose worker
+    or node dies. shared: a folder that all machines see, through which states of more than `large` bytes
+    go as files; None for Ray's object store.
     """
 
     address: str | None = None
