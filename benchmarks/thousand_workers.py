@@ -215,10 +215,11 @@ class RayFakes(ExecutorSettings):
     def open(self, work: Work) -> Any:
         import ray
 
+        import nas_surgery_ray.cluster  # noqa: F401 (before Ray: no reports of its usage are sent)
         from nas_surgery_ray.executor import RayExecutor
 
         if not ray.is_initialized():
-            ray.init(num_cpus=self.workers, log_to_driver=False, include_dashboard=False)
+            ray.init("local", num_cpus=self.workers, log_to_driver=False)
         work = attrs.evolve(work, elsewhere=self.bench, workers=self.workers)
         return RayExecutor(work, {"num_cpus": 1}, 3, None)
 

@@ -67,6 +67,8 @@ def ray_cluster(wanted: bool) -> Iterator[dict[str, list[str]]]:
         return
     from ray.cluster_utils import Cluster
 
+    import nas_surgery_ray.cluster  # noqa: F401 (before Ray: no reports of its usage are sent)
+
     cluster = Cluster()
     for _ in range(WORKERS):
         cluster.add_node(num_cpus=1, object_store_memory=200 * 2**20, include_dashboard=False)

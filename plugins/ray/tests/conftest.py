@@ -16,6 +16,8 @@ class Nodes:
     def __init__(self):
         from ray.cluster_utils import Cluster
 
+        import nas_surgery_ray.cluster  # noqa: F401 (before Ray: no reports of its usage are sent)
+
         self.cluster = Cluster()
         self.cluster.add_node(num_cpus=0, **NODE)
         self.nodes = [self.cluster.add_node(num_cpus=1, **NODE) for _ in range(2)]
