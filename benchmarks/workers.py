@@ -5,12 +5,15 @@
 A 300-100-100 network (10,000 training, 2,000 validation samples), in command-line runs from start to exit.
 Beside each gain, the most that two workers could gain within rounds: a decision needs all jobs of its
 round, so where two branches differ in size one worker waits for the other. A baseline runs beside all of them.
+`--ray` also carries the runs out on a Ray cluster of two nodes with a CPU each, which stands before they begin;
+the overhead is seconds of such a run ÷ seconds with two worker processes.
 """
 
 import argparse
 import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from statistics import fmean
@@ -18,7 +21,7 @@ from time import perf_counter
 from typing import Any
 
 import nas_surgery as ns
-from nas_surgery.testing.runs import finish, same_results
+from nas_surgery.testing.runs import finish, same_results, sets
 
 RUNS: dict[
     str, tuple[dict[str, Any], bool]
@@ -30,6 +33,7 @@ RUNS: dict[
     "paper, 4 branches": ({"strategy": "paper", "branches": 4}, False),
 }
 WORKERS = 2
+IDLE = ("warnings",)  # a local run says that it has no use for `workers`
 POOL = ["--set", "run.executor=processes", "--set", f"run.workers={WORKERS}"]
 
 Row = dict[str, Any]
@@ -39,31 +43,59 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="sklearn:digits", help="such as npz:mnist.npz")
     parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS), metavar="RUN")
+    parser.add_argument("--ray", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[6, 63, 97])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     finish(["plugins"])  # whatever is slow only once
-    rows = [measure(options, name, seed) for name in RUNS for seed in options.seeds]
+    with ray_cluster(options.ray) as pools:
+        rows = [
+            measure(options, pools, name, seed) for name in options.runs for seed in options.seeds
+        ]
     print("\n".join(table(rows)))
     if options.json:
         results = {"date": date.today().isoformat(), "nas-surgery": ns.__version__, "runs": rows}
         options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def measure(options: argparse.Namespace, name: str, seed: int) -> Row:
-    """The same run with one worker and with two."""
+@contextmanager
+def ray_cluster(wanted: bool) -> Iterator[dict[str, list[str]]]:
+    """Options of the command line for each way to have two workers; with Ray, the cluster stands meanwhile."""
+    if not wanted:
+        yield {"two": POOL}
+        return
+    from ray.cluster_utils import Cluster
+
+    import nas_surgery_ray.cluster  # noqa: F401 (before Ray: no reports of its usage are sent)
+
+    cluster = Cluster()
+    for _ in range(WORKERS):
+        cluster.add_node(num_cpus=1, object_store_memory=200 * 2**20, include_dashboard=False)
+    ray = ["run.executor=ray", f"run.workers={WORKERS}", f'run.ray.address="{cluster.address}"']
+    try:
+        yield {"two": POOL, "ray": sets(ray)}
+    finally:
+        cluster.shutdown()
+
+
+def measure(options: argparse.Namespace, pools: dict[str, list[str]], name: str, seed: int) -> Row:
+    """The same run with one worker and with two, one way after the other."""
     with tempfile.TemporaryDirectory() as folder:
-        spec, one, two = (Path(folder) / part for part in ("spec.toml", "one", "two"))
+        spec, one = Path(folder) / "spec.toml", Path(folder) / "one"
         spec.write_text(ns.Spec.from_dict(content(options, name, seed)).to_toml())
         local = seconds(["run", str(spec), "--out", str(one)])
-        parallel = seconds(["run", str(spec), "--out", str(two), *POOL])
+        parallel = {
+            way: seconds(["run", str(spec), "--out", str(Path(folder) / way), *pool])
+            for way, pool in pools.items()
+        }
         return {
             "run": name,
             "seed": seed,
             "one": local,
-            "two": parallel,
+            **parallel,
             "most": most(one),
-            "equal": same_results(one, two),
+            "equal": all(same_results(one, Path(folder) / way, IDLE) for way in pools),
         }
 
 
@@ -125,22 +157,29 @@ def events(directory: Path) -> Iterator[Row]:
 def table(rows: list[Row]) -> list[str]:
     """Means over seeds, and the range of the gain."""
     lines = [
-        "| run | one worker, s | two, s | gain | at most | equal |",
-        "|---|---|---|---|---|---|",
+        "| run | one worker, s | two, s | gain | at most | equal | ray ÷ processes |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for name in RUNS:
+    for name in dict.fromkeys(row["run"] for row in rows):
         same = [row for row in rows if row["run"] == name]
+        overheads = [row["ray"] / row["two"] for row in same if "ray" in row]
         gains = [row["one"] / row["two"] for row in same]
         cells = [
             name,
             f"{fmean(row['one'] for row in same):.1f}",
             f"{fmean(row['two'] for row in same):.1f}",
-            f"{fmean(gains):.2f} ({min(gains):.2f} to {max(gains):.2f})",
+            spread(gains),
             f"{fmean(row['most'] for row in same):.2f}",
             "yes" if all(row["equal"] for row in same) else "NO",
+            spread(overheads) if overheads else "",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def spread(values: list[float]) -> str:
+    """Mean and range."""
+    return f"{fmean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 if __name__ == "__main__":

@@ -74,9 +74,9 @@ def test_every_operation_is_documented(name):
         assert f"`{name}`" in where
 
 
-@pytest.mark.parametrize("kind", ["strategies", "scores", "datasets", "backends"])
+@pytest.mark.parametrize("kind", ["strategies", "scores", "datasets", "backends", "executors"])
 def test_everything_with_a_name_in_specs_is_documented(kind):
-    """Strategies, scores, sources and backends of the core are in README.md or docs."""
+    """Strategies, scores, sources, backends and executors of the core are in README.md or docs."""
     registry = default_registry()
     for name in registry.names(kind):
         if registry.owner(kind, name).origin == "built in":

@@ -13,6 +13,10 @@ from nas_surgery.errors import SpecError
 
 T = TypeVar("T")
 
+GATHERED = {
+    "gathered": True
+}  # metadata of a field that holds a table's foreign keys, and is none itself
+
 
 def structure(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     """An attrs class from plain values, strictly typed; SpecError names the key and the rule."""
@@ -96,7 +100,7 @@ def _explain(error: BaseException, path: list[str]) -> str:
 
 def _known(cls: type) -> list[str]:
     """The keys of a class, and the dotted keys of the tables in it."""
-    fields = attrs.fields(cls)
+    fields = [field for field in attrs.fields(cls) if "gathered" not in field.metadata]
     tables = [field for field in fields if attrs.has(field.type)]
     inner = [f"{table.name}.{each.name}" for table in tables for each in attrs.fields(table.type)]
     return [field.name for field in fields] + inner

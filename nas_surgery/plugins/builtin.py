@@ -28,6 +28,12 @@ def nas_surgery_backends() -> dict[str, Callable[[], Backend]]:
     return {"numpy": NumpyBackend}
 
 
+def nas_surgery_executors() -> dict[str, Any]:
+    from nas_surgery.executors import EXECUTORS
+
+    return EXECUTORS
+
+
 def nas_surgery_datasets() -> dict[str, Any]:
     from nas_surgery.data.dataset import SOURCES
 

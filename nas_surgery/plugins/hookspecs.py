@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nas_surgery.data.dataset import Dataset
+    from nas_surgery.executors import ExecutorSettings
     from nas_surgery.operations import Operation
     from nas_surgery.plugins.events import Event
     from nas_surgery.strategies.strategy import Strategy
@@ -93,6 +94,26 @@ def nas_surgery_datasets() -> "dict[str, Callable[[str], Dataset]]":  # type: ig
 
         def nas_surgery_datasets():
             return {"npy": read}
+    """
+
+
+@hookspec
+def nas_surgery_executors() -> "dict[str, type[ExecutorSettings]]":  # type: ignore[empty-body]
+    """Ways to carry out jobs by name, for `[run] executor`: frozen attrs classes derived from
+    `nas_surgery.executors.ExecutorSettings`, whose fields are the keys of `[run.NAME]`. Jobs are pure, so
+    where they are carried out must change nothing of what comes out.
+
+    Example::
+
+        @attrs.frozen
+        class Threads(ExecutorSettings):
+            most: int = 8
+
+            def open(self, work):
+                return ThreadExecutor(work, self.most)  # has run, begin and close
+
+        def nas_surgery_executors():
+            return {"threads": Threads}
     """
 
 

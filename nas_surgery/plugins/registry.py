@@ -2,12 +2,13 @@
 
 import difflib
 import hashlib
+import linecache
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import pluggy
@@ -19,6 +20,11 @@ from nas_surgery.plugins.rules import KINDS, check_spelling, check_things
 
 BUILTIN = "nas_surgery.builtin"
 MAX_FILE_BYTES = 10_000_000
+INSTALLABLE = {
+    ("backends", "torch"): "./backends/torch",
+    ("backends", "tensorflow"): "./backends/tensorflow",
+    ("executors", "ray"): "./plugins/ray",
+}
 
 
 @attrs.frozen
@@ -30,6 +36,36 @@ class PluginInfo:
     origin: str
     provides: Mapping[str, tuple[str, ...]] = attrs.Factory(dict)
     error: str | None = None
+
+
+@attrs.frozen
+class PluginFile:
+    """A plugin that is a single file, as it was read; so it is the same where there is no such file."""
+
+    path: Path
+    content: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """PluginError if it cannot be read."""
+        try:
+            return cls(path, read_regular(path, MAX_FILE_BYTES))
+        except ModelFileError as error:
+            raise PluginError(f"plugin {path}: {error}") from None
+
+    @property
+    def digest(self) -> str:
+        """The beginning of its SHA-256."""
+        return hashlib.sha256(self.content).hexdigest()[:12]
+
+    def module(self) -> ModuleType:
+        """A new module of its content; tracebacks show the lines that were read."""
+        module = ModuleType(f"nas_surgery_plugin_{self.path.stem}_{self.digest}")
+        name = module.__file__ = str(self.path)
+        lines = self.content.decode("utf-8", "replace").splitlines(keepends=True)
+        linecache.cache[name] = (len(self.content), None, lines, name)
+        exec(compile(self.content, name, "exec"), module.__dict__)  # an import would leave bytecode
+        return module
 
 
 class _Manager(pluggy.PluginManager):
@@ -51,6 +87,7 @@ class Registry:
         self._things: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
         self._owners: dict[tuple[str, str], PluginInfo] = {}
         self.plugins: list[PluginInfo] = []
+        self.files: list[PluginFile] = []
 
     def add(self, module: ModuleType, name: str, version: str, origin: str) -> PluginInfo:
         """Register one plugin; PluginError says what is wrong with it, and nothing of it stays."""
@@ -146,27 +183,27 @@ class Registry:
         known = list(self._things[kind])
         near = difflib.get_close_matches(name, known, 1)
         advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        if kind == "backends" and name in ("torch", "tensorflow"):
+        if place := INSTALLABLE.get((kind, name)):
             advice = (
-                f"install it with: pip install nas-surgery-{name}"
-                f" (in a checkout: pip install ./backends/{name})"
+                f"known: {', '.join(known)}; install it with: pip install nas-surgery-{name}"
+                f" (in a checkout: pip install {place})"
             )
         if failed:
             advice += f" (failed to load: {'; '.join(str(info.error) for info in failed)})"
         return advice
 
 
-def load_registry(files: Iterable[Path] = ()) -> Registry:
-    """Built-ins, every installed plugin (failures are recorded, not raised), and the named files
-    (failures are raised)."""
+def load_registry(files: Iterable[Path | PluginFile] = ()) -> Registry:
+    """Built-ins, every installed plugin (failures are recorded, not raised), and single files, named or as
+    they were read (failures are raised)."""
     from nas_surgery.plugins import builtin
 
     registry = Registry()
     registry.add(builtin, BUILTIN, _core_version(), "built in")
     for entry in sorted(metadata.entry_points(group=hookspecs.PROJECT), key=lambda e: e.name):
         _add_entry_point(registry, entry)
-    for path in files:
-        _add_file(registry, path)
+    for file in files:
+        _add_file(registry, file if isinstance(file, PluginFile) else PluginFile.read(file))
     return registry
 
 
@@ -192,21 +229,15 @@ def _add_entry_point(registry: Registry, entry: metadata.EntryPoint) -> None:
         )
 
 
-def _add_file(registry: Registry, path: Path) -> None:
+def _add_file(registry: Registry, file: PluginFile) -> None:
     try:
-        content = read_regular(path, MAX_FILE_BYTES)
-    except ModelFileError as error:
-        raise PluginError(f"plugin {path}: {error}") from None
-    digest = hashlib.sha256(content).hexdigest()[:12]
-    module = ModuleType(f"nas_surgery_plugin_{path.stem}_{digest}")
-    module.__file__ = str(path)
-    try:  # not by an import, which would leave bytecode beside the file, and might read an old one
-        exec(compile(content, str(path), "exec"), module.__dict__)
+        module = file.module()
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise PluginError(f"plugin {path}: {_reason(error)}") from error
-    registry.add(module, path.name, f"sha256:{digest}", str(path))
+        raise PluginError(f"plugin {file.path}: {_reason(error)}") from error
+    registry.add(module, file.path.name, f"sha256:{file.digest}", str(file.path))
+    registry.files.append(file)
 
 
 def _core_version() -> str:

@@ -8,7 +8,7 @@ from nas_surgery.analysis.scores import wanted
 from nas_surgery.errors import PluginError
 from nas_surgery.operations import Operation
 
-KINDS = ("operations", "scores", "strategies", "backends", "datasets")
+KINDS = ("operations", "scores", "strategies", "backends", "datasets", "executors")
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(f"{hookspecs.PROJECT}_"))
 
 
@@ -38,6 +38,8 @@ def check_things(kind: str, things: Any) -> dict[str, Any]:
             wanted(thing)
         elif kind == "strategies":
             _check_strategy(f"{hook}: {name!r}", thing)
+        elif kind == "executors":
+            _check_executor(f"{hook}: {name!r}", thing)
     return things
 
 
@@ -57,6 +59,16 @@ def _check_strategy(what: str, thing: Any) -> None:
     if not (isinstance(thing, type) and issubclass(thing, Strategy)):
         raise PluginError(
             f"{what} must be a subclass of nas_surgery.strategies.Strategy, got {thing!r}"
+        )
+    _check_attrs(what, thing)
+
+
+def _check_executor(what: str, thing: Any) -> None:
+    from nas_surgery.executors import ExecutorSettings
+
+    if not (isinstance(thing, type) and issubclass(thing, ExecutorSettings)):
+        raise PluginError(
+            f"{what} must be a subclass of nas_surgery.executors.ExecutorSettings, got {thing!r}"
         )
     _check_attrs(what, thing)
 

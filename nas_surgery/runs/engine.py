@@ -5,17 +5,19 @@ from contextlib import ExitStack, contextmanager
 
 from threadpoolctl import threadpool_limits
 
+from nas_surgery.executors import Work
 from nas_surgery.runs.directory import RunDirectory
 from nas_surgery.runs.event_log import EventLog
 from nas_surgery.runs.preparation import Preparation
 from nas_surgery.search.audience import Audience
 from nas_surgery.search.driver import Driver
-from nas_surgery.search.executors import Executor, LocalExecutor
 from nas_surgery.search.interrupts import Interrupts
 from nas_surgery.search.journal import Journal
-from nas_surgery.search.processes import ProcessExecutor, WorkerPlan
 from nas_surgery.search.states import StateStore
 from nas_surgery.search.workbench import Workbench
+from nas_surgery.search.workbench_plan import WorkbenchPlan
+from nas_surgery.training.state import TrainState
+from nas_surgery.training.state_bytes import state_to_bytes
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def engine(
         journal = Journal(None if directory is None else directory.journal)
         stack.callback(journal.close)
         journal.forget_failures()
-        executor = _executor(made)
+        executor = made.executor.open(_work(made))
         stack.callback(executor.close)
         if directory is not None:
             audience.log = stack.enter_context(EventLog(directory.events))
@@ -45,22 +47,31 @@ def engine(
         )
 
 
-def _executor(made: Preparation) -> Executor:
-    settings = made.spec.run
-    if settings.executor == "local":
-        return LocalExecutor(_workbench(made))
-    plan = WorkerPlan.make(
-        made.network,
+def _work(made: Preparation) -> Work:
+    return Work(
+        here=lambda: _workbench(made),
+        elsewhere=_plan(made),
+        operations=made.operations,
+        recipe=made.recipe,
+        samples=len(made.splits.train),
+        macs=made.network.macs,
+        workers=made.spec.run.workers,
+        seconds=made.spec.run.job_seconds,
+    )
+
+
+def _plan(made: Preparation) -> WorkbenchPlan:
+    return WorkbenchPlan(
         backend=made.spec.training.backend,
         device=made.device,
         recipe=made.recipe,
+        start=state_to_bytes(TrainState(made.network)),
         train=made.splits.train,
         validation=made.splits.validation,
         operations=tuple(made.operations),
-        plugins=made.spec.plugins,
-        threads=settings.threads,
+        plugins=tuple(made.registry.files),
+        threads=made.spec.run.threads,
     )
-    return ProcessExecutor(plan, made.operations, settings.workers, settings.job_seconds)
 
 
 def _workbench(made: Preparation) -> Workbench:

@@ -10,8 +10,8 @@ from nas_surgery.runs.directory import RunDirectory
 from nas_surgery.runs.preparation import Preparation
 from nas_surgery.search.driver import Driver
 from nas_surgery.search.journal import Journal, plain
-from nas_surgery.search.states import digest, state_to_bytes
 from nas_surgery.training.state import TrainState
+from nas_surgery.training.state_bytes import digest, state_to_bytes
 
 
 def write_header(

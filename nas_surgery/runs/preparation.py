@@ -12,6 +12,7 @@ from nas_surgery.data.splits import Splits, scaling_layer
 from nas_surgery.data.tables.encoding import Encoding
 from nas_surgery.data.units import in_training_units, output_layer
 from nas_surgery.errors import DataError, NasSurgeryError, PluginError, SpecError
+from nas_surgery.executors import ExecutorSettings
 from nas_surgery.formats.models import load
 from nas_surgery.formats.structuring import structure, unknown_key
 from nas_surgery.network import Network, check_finite
@@ -20,8 +21,8 @@ from nas_surgery.plugins.registry import Registry, default_registry, load_regist
 from nas_surgery.plugins.trials import sound_operations, try_score
 from nas_surgery.runs.defaults import Facts, resolve, with_optimizer
 from nas_surgery.runs.parts import ARRAYS, parts
-from nas_surgery.runs.spec import SearchSpec, Spec
-from nas_surgery.search.processes import begin_imports
+from nas_surgery.runs.spec import RunSpec, SearchSpec, Spec
+from nas_surgery.search.workbench_plan import WorkbenchPlan
 from nas_surgery.strategies.jobs import Outcome
 from nas_surgery.strategies.recommender import Limits
 from nas_surgery.strategies.strategy import Setting, Strategy
@@ -47,6 +48,7 @@ class Preparation:
     device: str
     recipe: Recipe
     strategy: Strategy
+    executor: ExecutorSettings
     score: Score
     operations: dict[str, type[Operation]]
     refused: tuple[str, ...] = ()
@@ -139,9 +141,9 @@ def prepare(
     whether the network is the start of a run that goes on, so that nothing is left to be done to it.
     encoding: of that run, where its data are a table.
     """
-    if spec.run.executor == "processes":
-        begin_imports()  # workers import while the data load
     registry = load_registry(map(Path, spec.plugins)) if spec.plugins else default_registry()
+    executor = make_executor(spec.run, registry)
+    executor.begin(WorkbenchPlan.__module__)  # workers import while the data load
     with naming("training.backend"):
         backend: Backend = registry.get("backends", spec.training.backend)()
     with naming("training.device"):
@@ -181,6 +183,7 @@ def prepare(
         device,
         recipe,
         strategy,
+        executor,
         score,
         operations,
         refused,
@@ -226,6 +229,16 @@ def make_strategy(search: SearchSpec, registry: Registry) -> Strategy:
             shared = [field.name for field in attrs.fields(SearchSpec) if field.name != "settings"]
             raise SpecError(unknown_key(key, shared + own, ["search"]))
     return structure(cls, search.settings, "search")
+
+
+def make_executor(run: RunSpec, registry: Registry) -> ExecutorSettings:
+    """The executor with its settings; those of others may stand beside them, if they are installed."""
+    for name in run.settings:
+        with naming(f"run.{name}"):
+            registry.get("executors", name)
+    with naming("run.executor"):
+        cls: type[ExecutorSettings] = registry.get("executors", run.executor)
+    return structure(cls, run.settings.get(run.executor, {}), f"run.{run.executor}")
 
 
 def _start(

@@ -13,14 +13,14 @@ import tomli_w
 from nas_surgery.data.splits import SCALINGS, SplitPlan
 from nas_surgery.data.tables.encoding import MISSING
 from nas_surgery.errors import ModelFileError, SpecError, SpecFileError
-from nas_surgery.formats.structuring import is_utf8, structure
+from nas_surgery.formats.structuring import GATHERED, is_utf8, structure
 from nas_surgery.formats.toml import parse_toml, read_toml
 from nas_surgery.network import ACTIVATIONS, INITIALIZERS, as_mapping, as_path
 from nas_surgery.runs.overrides import OverrideError, blamed
 from nas_surgery.training.evaluation import LOSSES
 from nas_surgery.training.optimizers import OPTIMIZERS, Optimizer
 from nas_surgery.training.plans import STATE_AT_SURGERY, WEIGHTS_AT_SURGERY, Recipe, Schedule
-from nas_surgery.validators import number, one_of, optional, settled, whole
+from nas_surgery.validators import a, number, one_of, optional, settled, whole
 
 MAX_UNITS = 1_000_000
 MAX_LAYERS = 1_000
@@ -192,25 +192,26 @@ class SearchSpec:
         default=(), validator=attrs.validators.deep_iterable(whole(0))
     )
     operations: tuple[str, ...] = ()
-    settings: dict[str, Any] = attrs.Factory(dict)
+    settings: dict[str, Any] = attrs.field(factory=dict, metadata=GATHERED)
 
 
 @attrs.frozen
 class RunSpec:
     """`[run]`: how jobs are carried out; nothing here changes what comes out but `threads`.
 
-    threads: of linear algebra, in each process. executor: "local", or "processes" with that many
-    `workers`. job_seconds: a job that takes longer in a worker is killed and fails. max_failures:
+    threads: of linear algebra, in each process. executor: "local", "processes" with that many `workers`,
+    or the name of an installed one, whose own settings are `[run.NAME]`. job_seconds: a job that takes longer in a worker is killed and fails. max_failures:
     jobs that may fail in a row before the run ends with the best network so far. baseline: also train
     the start topology; beside the search where there are workers, unless its seconds are limited.
     """
 
-    executor: str = attrs.field(default="local", validator=one_of("local", "processes"))
+    executor: str = attrs.field(default="local", validator=a(str))
     workers: int = attrs.field(default=2, validator=whole(1, MAX_WORKERS))
     threads: int = attrs.field(default=1, validator=whole(1, MAX_THREADS))
     job_seconds: float | None = attrs.field(default=None, validator=optional(number(above=0)))
     max_failures: int = attrs.field(default=10, validator=whole(1))
     baseline: bool = False
+    settings: dict[str, Any] = attrs.field(factory=dict, metadata=GATHERED)
 
 
 @attrs.frozen
@@ -251,6 +252,7 @@ class Spec:
             for key, value in given.items():
                 _set(merged, key, _copy(value))
             _gather_settings(merged)
+            _gather_executors(merged)
             _take_one_width(merged)
             return structure(cls, merged)
         except SpecError as error:
@@ -259,7 +261,8 @@ class Spec:
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values without those that are None; `from_dict` gives the same spec again."""
         values = attrs.asdict(self, filter=lambda _, value: value is not None)
-        values["search"].update(values["search"].pop("settings"))
+        for table in ("search", "run"):
+            values[table].update(values[table].pop("settings"))
         return values
 
     def to_toml(self) -> str:
@@ -337,3 +340,12 @@ def _gather_settings(values: dict[str, Any]) -> None:
         own = {field.name for field in attrs.fields(SearchSpec)} - {"settings"}
         values["search"] = {k: v for k, v in search.items() if k in own}
         values["search"]["settings"] = {k: v for k, v in search.items() if k not in own}
+
+
+def _gather_executors(values: dict[str, Any]) -> None:
+    """Tables in [run] are the settings of executors."""
+    run = values.get("run")
+    if isinstance(run, dict):
+        own = {field.name for field in attrs.fields(RunSpec)} - {"settings"}
+        tables = {k: v for k, v in run.items() if k not in own and isinstance(v, dict)}
+        values["run"] = {k: v for k, v in run.items() if k not in tables} | {"settings": tables}

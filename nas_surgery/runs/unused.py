@@ -69,7 +69,17 @@ def unused(made: Preparation, given: Collection[str], network: bool) -> list[str
         for key in rule.keys
         if key in given and rule.holds(made, network)
     ]
-    return lines + _idle_operations(made)
+    return lines + _idle_executors(made) + _idle_operations(made)
+
+
+def _idle_executors(made: Preparation) -> list[str]:
+    """A line for the settings of each executor that is not the run's."""
+    run = made.spec.run
+    return [
+        f'run.{name} is set and not used: run.executor = "{run.executor}"'
+        for name in run.settings
+        if name != run.executor
+    ]
 
 
 def _idle_operations(made: Preparation) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from nas_surgery.errors import RunError, SearchFailedError
+from nas_surgery.executors import Executor, Listener
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import Network
 from nas_surgery.plugins.events import Event
@@ -26,7 +27,6 @@ from nas_surgery.search.endings import (
     lineage_of,
     reason_of,
 )
-from nas_surgery.search.executors import Executor, Listener
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
 from nas_surgery.search.journal import Journal
 from nas_surgery.search.pareto import Front

@@ -12,19 +12,6 @@ from typing import Any, Self
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@contextmanager
-def interrupts_ignored() -> Iterator[None]:
-    """Within, SIGINT is ignored, and will be by processes that are started."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 class InterruptedRunError(KeyboardInterrupt):
     """A run was stopped by a signal.
 
@@ -69,6 +56,10 @@ class Interrupts:
             if self._noted is not None:
                 raise InterruptedRunError(self._noted)
             yield
+        except KeyboardInterrupt:  # a library may raise one of its own in the place of ours
+            if self._noted is None:
+                raise
+            raise InterruptedRunError(self._noted) from None
         finally:
             self._allowed = False
 

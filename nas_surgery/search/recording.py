@@ -18,13 +18,6 @@ of training, and large batches run faster, so that this is one or two per cent o
 FEWEST, MOST = 500, 8000  # samples that a look takes where there are so many; more tell nothing new
 UNKNOWN = (nan, nan)
 
-Told = Callable[[Point, int], Any]
-"""Told of a point, and of the parameters of the network."""
-
-
-def untold(point: Point, parameters: int) -> None:
-    """Nobody wants to know."""
-
 
 class Gauge:
     """The validation samples that the record is measured on: all of them, or as many as cost little.

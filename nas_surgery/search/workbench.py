@@ -8,12 +8,12 @@ from time import perf_counter
 import attrs
 import numpy as np
 
+from nas_surgery.executors import Told, untold
 from nas_surgery.network import Array, Network, is_finite, keyed_generator, redrawn
 from nas_surgery.operations import Context
 from nas_surgery.operations.checked import checked
 from nas_surgery.search.damage import Damage, DamageMeter, combined
-from nas_surgery.search.recording import Gauge, Recorder, Told, looks, untold
-from nas_surgery.search.states import digest, state_to_bytes
+from nas_surgery.search.recording import Gauge, Recorder, looks
 from nas_surgery.strategies.jobs import Cost, Failure, Job, Operations, Outcome
 from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.strategies.topology import describe_topology, skeleton
@@ -23,6 +23,7 @@ from nas_surgery.training.evaluation import evaluate, part_means, sample_losses
 from nas_surgery.training.optimizers import slot_names
 from nas_surgery.training.plans import Recipe
 from nas_surgery.training.state import Samples, Slots, TrainState, apply_prefix
+from nas_surgery.training.state_bytes import digest, state_to_bytes
 
 PROBE_SAMPLES = 1024
 DIVERGED = "training diverged"

@@ -12,8 +12,8 @@ from typing import cast
 
 import attrs
 
+from nas_surgery.executors.processes import CONTEXT, begin_imports, end_with_parent
 from nas_surgery.search.interrupts import InterruptedRunError, Interrupts
-from nas_surgery.search.processes import CONTEXT, begin_imports, end_with_parent
 from nas_surgery.studies.performing import Ended, Perform
 from nas_surgery.studies.plan import Task
 

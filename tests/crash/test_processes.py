@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 import nas_surgery as ns
-from nas_surgery.search.processes import ProcessExecutor
+from nas_surgery.executors.processes import ProcessExecutor
 from nas_surgery.strategies.jobs import Job
 from nas_surgery.testing.runs import CommandProcess, finish, same_results, sets, wait_until
 

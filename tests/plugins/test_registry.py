@@ -1,5 +1,6 @@
 import os
 import sys
+import traceback
 from importlib import metadata
 from types import ModuleType
 
@@ -87,6 +88,7 @@ def test_the_built_ins_come_by_the_same_route():
     assert {"sklearn", "npz", "openml"} <= set(registry.names("datasets"))
     assert "numpy" in registry.names("backends")
     assert "paper" in registry.names("strategies")
+    assert registry.names("executors") == ("local", "processes")
     assert registry.owner("scores", "paper").name == BUILTIN
 
 
@@ -107,6 +109,19 @@ def test_files_of_one_stem_do_not_mix(file):
     first = load_registry([file(SCORE)]).get("scores", "mine")
     second = load_registry([file(SCORE.replace("2", "3"))]).get("scores", "mine")
     assert (first(1), second(1)) == (2, 3)
+
+
+def test_a_file_is_the_same_where_it_is_not_there(file):
+    """As on another machine: what was read is loaded again, with the lines of its tracebacks."""
+    path = file("def nas_surgery_scores():\n    return {'mine': lambda loss: 1 / 0}  # oh\n")
+    (read,) = load_registry([path]).files
+    path.unlink()
+    again = load_registry([read])
+    assert again.owner("scores", "mine").origin == str(path)
+    with pytest.raises(ZeroDivisionError) as error:
+        again.get("scores", "mine")(0.0)
+    trace = "".join(traceback.format_exception(error.value))
+    assert "return {'mine': lambda loss: 1 / 0}  # oh" in trace
 
 
 BROKEN = [
@@ -132,6 +147,8 @@ BROKEN = [
     ("from nas_surgery.operations import Identity\ndef nas_surgery_operations(): return {'a': Identity}", "must have the class variable name = 'a', got 'identity'"),
     ("from nas_surgery import Operation\nclass A(Operation):\n    name = 'a'\ndef nas_surgery_operations(): return {'a': A}", "must be an attrs class: put @attrs.frozen before it"),
     ("def nas_surgery_strategies(): return {'a': dict}", "'a' must be a subclass of nas_surgery.strategies.Strategy"),
+    ("def nas_surgery_executors(): return {'a': dict}", "'a' must be a subclass of nas_surgery.executors.ExecutorSettings"),
+    ("from nas_surgery.executors import ExecutorSettings\nclass A(ExecutorSettings): ...\ndef nas_surgery_executors(): return {'a': A}", "must be an attrs class: put @attrs.frozen before it"),
 ]  # fmt: skip
 
 

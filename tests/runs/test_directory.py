@@ -12,8 +12,8 @@ import pytest
 import nas_surgery as ns
 from nas_surgery.errors import RunError
 from nas_surgery.search.journal import from_line, to_line
-from nas_surgery.search.states import digest
 from nas_surgery.testing.runs import CommandProcess, finish
+from nas_surgery.training.state_bytes import digest
 
 SPEC = {
     "data": {"source": "sklearn:iris"},

@@ -63,7 +63,7 @@ REFUSED = [
     ("[search]\nexclude = [-1]", "search.exclude", "≥ 0"),
     ("[search]\ntarget_accuracy = inf", "search.target_accuracy", "got inf"),
     ("[search]\nmax_seconds = 0", "search.max_seconds", "> 0"),
-    ("[run]\nexecutor = 'x'", "run.executor", "must be one of 'local'"),
+    ("[run]\nexecutor = 3", "run.executor", "must be a string"),
     ("[run]\nthreads = 0", "run.threads", "≥ 1"),
     ("seed =", "not valid TOML", "Invalid value"),
     ("seed = 1\nseed = 2", "not valid TOML", "overwrite"),

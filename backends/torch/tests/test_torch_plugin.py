@@ -1,5 +1,6 @@
 """The distribution is found by its entry point, costs nothing until used, and explains itself."""
 
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -25,6 +26,30 @@ def test_importing_the_package_does_not_import_torch():
     code = "import sys, nas_surgery_torch as t; t.nas_surgery_backends(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+WORKER = """
+from nas_surgery.search.workbench_plan import WorkbenchPlan
+from nas_surgery.testing.builders import build, labelled
+from nas_surgery.training.plans import Recipe
+from nas_surgery.training.state import TrainState
+from nas_surgery.training.state_bytes import state_to_bytes
+
+network = build(3, 5, "relu", 4)
+start, samples = state_to_bytes(TrainState(network)), labelled(network, 9)
+WorkbenchPlan("torch", "cpu", Recipe(), start, samples, samples, (), (), threads=1).bench()
+import torch
+print(torch.get_num_threads())
+"""
+
+
+def test_a_worker_binds_torch_to_the_threads_of_its_run():
+    """Also where torch is first imported with the bench; weights depend on them."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == "1"
 
 
 def test_a_missing_torch_is_explained_in_one_line(monkeypatch):
