@@ -179,7 +179,7 @@ FILES = {
     "random bytes": (np.random.default_rng(0).bytes(4096), "not a readable ONNX file"),
     "zeros": (bytes(4096), "does not start with its version"),
     "a zip file": (b"PK\x03\x04" + bytes(99), "does not start with its version"),
-    "one byte": (GOOD[:1], "truncated"),
+    "one byte": (GOOD[:1], "not a readable ONNX file"),
     "cut in the graph": (GOOD[:200], "truncated"),
     "cut in the metadata": (GOOD[:-60], "truncated"),
     "cut at the last byte": (GOOD[:-1], "truncated"),

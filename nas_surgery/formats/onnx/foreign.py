@@ -52,10 +52,16 @@ def _answer(file: BinaryIO, size: int) -> Imported:
         output.seek(0)
         metadata, arrays = unpacked(output, length)
     if "reasons" in metadata:
-        reasons = [_text(entry) for entry in strict_json(metadata["reasons"])]
-        raise UnsupportedModelError(reasons[0], reasons)
+        raise _refusal(strict_json(metadata["reasons"]))
     network = from_description(metadata[METADATA_KEY], arrays)
     return Imported(network, Interface.from_json(metadata["interface"]))
+
+
+def _refusal(entries: Sequence[Mapping[str, Any]]) -> ModelFileError:
+    reasons = [_text(entry) for entry in entries]
+    if not any(entry["operator"] for entry in entries):
+        return ModelFileError(reasons[0])
+    return UnsupportedModelError(reasons[0], reasons)
 
 
 def _text(entry: Mapping[str, Any]) -> str:
