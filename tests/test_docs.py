@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 import nas_surgery
 from nas_surgery.cli import main
-from nas_surgery.network import ACTIVATIONS, LAYERS
+from nas_surgery.network import FUNCTIONS, LAYERS
 from nas_surgery.plugins import hookspecs
 from nas_surgery.plugins.registry import default_registry
 from nas_surgery.runs.spec import Spec
@@ -88,7 +88,7 @@ def section(title):
     return REFERENCE.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize("kind", [*(layer.__name__ for layer in LAYERS.values()), *ACTIVATIONS])
+@pytest.mark.parametrize("kind", [*(layer.__name__ for layer in LAYERS.values()), *FUNCTIONS])
 def test_every_layer_is_documented(kind):
     """And every activation, in the section on layers."""
     assert f"`{kind}`" in section("Layers")

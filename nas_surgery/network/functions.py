@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-import attrs
 import numpy as np
 from scipy.special import expit
 
@@ -15,7 +14,8 @@ _CUBE = 0.044715
 
 
 def _hard_sigmoid(x: Array) -> Array:
-    return np.clip(x + 3, 0, 6) / 6
+    y: Array = np.clip(x + 3, 0, 6) / 6
+    return y
 
 
 def _hard_sigmoid_slope(x: Array, y: Array) -> Array:

@@ -7,28 +7,45 @@ from math import prod
 
 from nas_surgery.network import (
     ACTIVATIONS,
+    FUNCTIONS,
     GRU,
     LSTM,
     Activation,
     Add,
     Array,
     Attend,
+    AveragePool,
     BatchNorm,
     Concat,
     ConcatPositions,
     Conv,
+    ConvTranspose,
+    Crop,
+    DepthToSpace,
     Dropout,
     Embedding,
     Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    GroupNorm,
+    InstanceNorm,
     Layer,
     LayerNorm,
+    MaxPool,
     Multiply,
     Network,
     Normalize,
+    Pad,
+    PReLU,
     Rearrange,
+    Resize,
     RMSNorm,
+    Scale,
+    Select,
     Shape,
+    Shift,
     Softmax,
+    SpaceToDepth,
     Token,
     keyed_generator,
 )
@@ -97,6 +114,111 @@ def norms() -> list[Example]:
     ]
 
 
+def norms_of_samples() -> list[Example]:
+    """By what each sample holds itself."""
+    values = Values(6)
+    scale, offset = values.normal(4), values.normal(4)
+    return [
+        (InstanceNorm(scale, offset), (3, 2, 4)),
+        (InstanceNorm(epsilon=0.1), (5, 4)),
+        (GroupNorm(2, scale, offset), (3, 2, 4)),
+        (GroupNorm(1, scale=scale), (4,)),
+        (GroupNorm(4, offset=offset), (2, 1, 3, 4)),
+    ]
+
+
+def channelwise() -> list[Example]:
+    """Weights that meet each channel by itself."""
+    normal = Values(7).normal
+    return [
+        (Scale(normal(3)), (2, 3)),
+        (Scale(normal(1)), (4, 2, 3)),
+        (Shift(normal(3)), (3,)),
+        (Shift(normal(4, 1, 3)), (4, 2, 3)),
+        (PReLU(normal(3)), (4, 2, 3)),
+        (PReLU(normal(1)), (3,)),
+    ]
+
+
+def parametrised() -> list[Example]:
+    """Functions beyond the usual ones, and those with parameters."""
+    functions = [
+        *(Activation(name) for name in FUNCTIONS if name not in (*ACTIVATIONS, "clip")),
+        *(Activation("leaky_relu", alpha=alpha) for alpha in (0.3, -2.0)),
+        Activation("elu", alpha=2.5),
+        Activation("celu", alpha=0.5),
+        Activation("clip", low=-0.5, high=1.5),
+        Activation("clip", low=-1),
+        Activation("clip", high=0.25),
+    ]
+    return [(function, (2, 3)) for function in functions]
+
+
+def enlarging() -> list[Example]:
+    """Transposed convolutions."""
+    normal = Values(8).normal
+    return [
+        (ConvTranspose(normal(3, 2, 4), normal(4)), (4, 2)),
+        (ConvTranspose(normal(2, 2, 2, 3), normal(3), strides=2), (3, 4, 2)),
+        (ConvTranspose(normal(3, 3, 2, 3), None, 2, 1, 1, 1), (3, 2, 2)),
+        (ConvTranspose(normal(3, 2, 3, 2), normal(2), (2, 1), (1, 2), [(0, 2), 1]), (3, 4, 3)),
+        (ConvTranspose(normal(2, 2, 2, 1, 2), normal(2), strides=(1, 2, 1)), (2, 3, 2, 1)),
+    ]
+
+
+def pools() -> list[Example]:
+    """Windows and whole inputs; padding, rests, and windows over the edge."""
+    return [
+        (MaxPool((2,)), (5, 3)),
+        (MaxPool((2, 3), strides=(2, 1), padding="same"), (5, 4, 3)),
+        (MaxPool((3, 2), 2, [(1, 2), 1], ceil=True), (5, 4, 3)),
+        (MaxPool((2, 2), 1, 1, dilations=(2, 1)), (5, 4, 3)),
+        (MaxPool((2, 1, 2)), (4, 2, 3, 2)),
+        (AveragePool((2, 2)), (5, 4, 3)),
+        (AveragePool((3, 3), 2, "same"), (6, 5, 3)),
+        (AveragePool((3,), 2, 1, count_padding=True), (6, 3)),
+        (AveragePool((3, 2), 2, [(1, 2), 1], ceil=True), (6, 3, 3)),
+        (AveragePool((3, 2), 2, [(1, 2), 1], ceil=True, count_padding=True), (6, 3, 3)),
+        (AveragePool((2, 2, 1), padding="same"), (3, 2, 2, 2)),
+        (GlobalAveragePool(), (4, 2, 3)),
+        (GlobalAveragePool(keep=True), (4, 3)),
+        (GlobalMaxPool(), (2, 3, 2, 3)),
+        (GlobalMaxPool(keep=True), (4, 2, 3)),
+    ]
+
+
+def movements() -> list[Example]:
+    """What adds, drops or moves positions, or chooses channels."""
+    resizes = [
+        Resize((7, 4), coordinates="half_pixel", rounding="round_prefer_floor"),
+        Resize((8, 9)),
+        Resize((5, 5), coordinates="align_corners"),
+        Resize((2, 1), "linear", "pytorch_half_pixel"),
+        Resize((8, 6), "linear", "half_pixel"),
+        Resize((6, 7), "linear", "align_corners"),
+        Resize((3, 5), "linear"),
+    ]
+    return [
+        (Pad([(1, 2)]), (3, 3)),
+        (Pad([1, (0, 2)], "reflect"), (3, 4, 3)),
+        (Pad([(2, 0), (0, 0)], "edge"), (3, 4, 3)),
+        (Pad([0, 1, (1, 0)], value=-1.5), (2, 3, 2, 2)),
+        (Crop(1, [4, None], (1, 2)), (5, 6, 3)),
+        (Crop((0,), (2,)), (4, 3)),
+        *((resize, (4, 3, 3)) for resize in resizes),
+        (Resize((7,), "linear", "half_pixel"), (4, 3)),
+        (Resize((8,)), (4, 3)),
+        (Resize((4, 6, 2), "linear", "half_pixel"), (2, 3, 2, 2)),
+        (Resize((4, 6, 5)), (2, 3, 5, 2)),
+        (Select((2, 0, 2, 1)), (4, 2, 3)),
+        (Select((1, 2)), (2, 3)),
+        (SpaceToDepth(2), (4, 6, 3)),
+        (SpaceToDepth(2, "channels_outer"), (2, 4, 3)),
+        (DepthToSpace(2), (3, 2, 8)),
+        (DepthToSpace(2, "channels_outer"), (3, 2, 8)),
+    ]
+
+
 def sequences() -> list[Example]:
     """What stands in networks for sequences."""
     values = Values(3)
@@ -123,7 +245,9 @@ def sequences() -> list[Example]:
 
 def example_layers() -> list[Example]:
     """All of them."""
-    return [*simple_layers(), *convolutions(), *norms(), *sequences()]
+    spatial = [*convolutions(), *enlarging(), *pools(), *movements()]
+    weighed = [*norms(), *norms_of_samples(), *channelwise(), *parametrised()]
+    return [*simple_layers(), *spatial, *weighed, *sequences()]
 
 
 def joined() -> dict[str, Network]:

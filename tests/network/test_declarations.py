@@ -3,7 +3,7 @@
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_surgery.network import (
@@ -25,6 +25,7 @@ BATCH = 7
 NORMALIZE = Normalize(np.array([1.0, -2.0, 0.5]), np.array([0.5, 2.0, 1.5]))
 EXAMPLES = example_layers()
 SEEDS = st.integers(0, 99)
+few = settings(max_examples=8)  # for each of many layers
 every_layer = pytest.mark.parametrize(
     ("layer", "shape"), EXAMPLES, ids=lambda value: getattr(value, "kind", None)
 )
@@ -71,6 +72,7 @@ def test_every_class_has_an_example():
 
 
 @every_layer
+@few
 @given(SEEDS)
 def test_what_reads_channels_reads_changed_ones(layer, shape, seed):
     """With D V along the axes that read, h gives what h D gave."""
@@ -84,6 +86,7 @@ def test_what_reads_channels_reads_changed_ones(layer, shape, seed):
 
 
 @every_layer
+@few
 @given(SEEDS)
 def test_what_makes_channels_makes_changed_ones(layer, shape, seed):
     """With E along the axes that write and those of one value per channel, outputs are E times the old;
@@ -102,6 +105,7 @@ def test_what_makes_channels_makes_changed_ones(layer, shape, seed):
 
 
 @every_layer
+@few
 @given(SEEDS)
 def test_maps_pass_as_declared_and_no_more_general_ones(layer, shape, seed):
     """layer(h M) = layer(h) M, at each position where channels are tiled, for the kind that passes.
@@ -109,6 +113,8 @@ def test_maps_pass_as_declared_and_no_more_general_ones(layer, shape, seed):
     Values per channel go with the channels, and are not weighed.
     """
     outputs = layer.channels.outputs
+    if outputs is Outputs.SELECT:
+        return  # below
     if outputs not in (Outputs.SAME, Outputs.TILE):
         assert layer.passes is Passes.NOTHING
         return
@@ -119,10 +125,19 @@ def test_maps_pass_as_declared_and_no_more_general_ones(layer, shape, seed):
         assert layer.passes is not Passes.ANY
     for kind in kinds:
         m = channel_map(kind, shape[-1], seed)
-        tiles = np.prod(shape[:-1], dtype=int) if outputs is Outputs.TILE else 1
+        tiles = layer.output_shape(shape)[-1] // shape[-1]
         after = layer.forward(h) @ np.kron(np.eye(tiles), m)
         found = changed(layer, layer.channels.made, np.sign(m)).forward(h @ m)
         assert np.allclose(found, after, atol=1e-12) == (kind <= layer.passes), kind
+
+
+@every_layer
+def test_what_selects_channels_gives_those_of_its_indices(layer, shape):
+    """Wherever they stand, so that any change of them shows."""
+    if layer.channels.outputs is Outputs.SELECT:
+        h = drawn(0, BATCH, *shape)
+        assert np.array_equal(layer.forward(h), h[..., list(layer.indices)])
+        assert layer.passes is Passes.ANY
 
 
 @every_layer
@@ -133,7 +148,8 @@ def test_every_trainable_array_says_where_its_channels_are(layer, shape):
     if channels.outputs is Outputs.FROZEN:
         assert not declared
         return
-    assert {*layer.trainable, *layer.statistics} <= declared
+    shared = {name for name, array in layer.arrays().items() if array.size == 1}
+    assert {*layer.trainable, *layer.statistics} - shared <= declared
 
 
 @every_layer
@@ -145,6 +161,7 @@ def test_an_elementwise_function_is_all_that_a_layer_does(layer, shape):
 
 
 @every_layer
+@few
 @given(SEEDS)
 def test_derivatives_are_those_of_finite_differences(layer, shape, seed):
     """The gradient of Σ g · layer(x), where the layer knows one."""
@@ -163,6 +180,7 @@ def test_derivatives_are_those_of_finite_differences(layer, shape, seed):
 
 
 @every_layer
+@few
 @given(SEEDS)
 def test_float32_stays_within_the_bound_of_each_layer(layer, shape, seed):
     """Inputs that are off and arithmetic in float32, against float64."""

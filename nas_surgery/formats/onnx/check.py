@@ -11,11 +11,14 @@ from typing import Any
 
 OPERATORS = frozenset(
     {
-        *("Add", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div", "Elu"),
-        *("Expand", "Flatten", "GRU", "Gather", "Gelu", "Gemm", "Identity", "LSTM"),
-        *("LayerNormalization", "LeakyRelu", "MatMul", "Max", "Min", "Mul", "Pad"),
-        *("ReduceMean", "Relu", "Reshape", "Selu", "Shape", "Sigmoid", "Slice", "Softmax"),
-        *("Softplus", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"),
+        *("Add", "AveragePool", "BatchNormalization", "Cast", "Celu", "Clip", "Concat"),
+        *("Conv", "ConvTranspose", "DepthToSpace", "Div", "Elu", "Exp", "Expand"),
+        *("Flatten", "GRU", "Gather", "Gelu", "Gemm", "HardSigmoid", "HardSwish"),
+        *("Identity", "InstanceNormalization", "LSTM", "LayerNormalization", "LeakyRelu"),
+        *("MatMul", "Max", "MaxPool", "Min", "Mish", "Mul", "Neg", "PRelu", "Pad"),
+        *("ReduceMax", "ReduceMean", "Relu", "Reshape", "Resize", "Selu", "Shape"),
+        *("Sigmoid", "Slice", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Sqrt"),
+        *("Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"),
     }
 )
 MIN_OPSET, MIN_IR = 20, 9

@@ -22,11 +22,19 @@ INPUT, OUTPUT = "input", "logits"
 _FLOAT32_ONLY = frozenset(
     {
         *("AveragePool", "Conv", "ConvTranspose", "Elu", "Erf", "GRU", "Gelu", "HardSigmoid"),
-        *("HardSwish", "InstanceNormalization", "LSTM", "LeakyRelu", "Mish", "PRelu", "Resize"),
+        *(
+            "Celu",
+            "HardSwish",
+            "InstanceNormalization",
+            "LSTM",
+            "LeakyRelu",
+            "Mish",
+            "PRelu",
+            "Resize",
+        ),
         *("Selu", "Softplus", "Softsign", "ThresholdedRelu"),
     }
 )
-_WHOLE = "whole."
 _RENAMED = ("Gemm", "MatMul", "Add")  # as a last node these take the name of the output themselves
 
 
@@ -58,6 +66,7 @@ class Graph:
         self._dtype = network.dtype
         self._names: Counter[str] = Counter()
         self._moved: dict[str, str] = {}
+        self._kept: set[str] = set()
         self._address, self._shape = 0, network.input_shape
 
     def at(self, address: int, shape: Shape) -> None:
@@ -83,11 +92,21 @@ class Graph:
         self.arrays.setdefault(name, np.asarray(value, self._dtype))
         return name
 
+    def number(self, value: float) -> str:
+        """The name of a number."""
+        return self.constant(f"number.{value!r}", value)
+
+    def own(self, name: str, value: Any) -> str:
+        """The name of numbers that only this layer uses."""
+        return self.constant(f"{self._address}.{name}", value)
+
     def whole(self, *values: int) -> str:
         """The name of whole numbers, such as sizes, as a vector."""
-        name = _WHOLE + "_".join(map(str, values))
-        self.arrays.setdefault(name, np.asarray(values, np.int64))
-        return name
+        return self._keep(f"whole.{'_'.join(map(str, values))}", np.asarray(values, np.int64))
+
+    def factors(self, *values: "np.float32") -> str:
+        """The name of float32 numbers as a vector, in a float64 network too."""
+        return self._keep(f"factors.{'_'.join(map(str, values))}", np.asarray(values))
 
     def made(self, name: str, first: bool = False) -> Tensor:
         """The result of the layer, by the name of the node that gives it."""
@@ -133,8 +152,13 @@ class Graph:
             self._moved[name] = self.node("Transpose", name, perm=order)
         return self._moved[name]
 
+    def _keep(self, name: str, array: Array) -> str:
+        self._kept.add(name)
+        self.arrays.setdefault(name, array)
+        return name
+
     def _narrow(self, name: str) -> str:
-        held = not name or name.startswith(_WHOLE)  # nothing is given, or no float
+        held = not name or name in self._kept  # nothing is given, or what is so in any network
         return name if held else self._cast(name, "narrow", np.float32)
 
     def _cast(self, name: str, called: str, dtype: type) -> str:

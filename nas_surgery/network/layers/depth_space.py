@@ -32,10 +32,6 @@ class _Moves(Layer):
             )
         settled(self, block=whole(f"{name}.block", self.block))
 
-    @property
-    def passes(self) -> Passes:
-        return Passes.NOTHING
-
     def error_behind(self, x: Array, errors: Array, unit: float) -> Array:
         return self.forward(errors)
 

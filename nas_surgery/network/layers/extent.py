@@ -81,9 +81,10 @@ class Pad(Layer):
         return f"{super().describe()} {self.mode}"
 
     def _padded(self, x: Array, value: float) -> Array:
-        more: Any = {"constant_values": value} if self.mode == "constant" else {}
-        padded: Array = np.pad(x, [(0, 0), *self.amounts, (0, 0)], self.mode, **more)
-        return padded
+        amounts = [(0, 0), *self.amounts, (0, 0)]
+        if self.mode == "constant":
+            return np.pad(x, amounts, constant_values=value)
+        return np.pad(x, amounts, "reflect" if self.mode == "reflect" else "edge")
 
 
 @attrs.frozen

@@ -1,11 +1,12 @@
 """Normalisation of each sample over its positions, by channels or by groups of them."""
 
-from typing import ClassVar
+from math import prod
+from typing import Any, ClassVar
 
 import attrs
-import numpy as np
 
 from nas_surgery.network.arrays import Array, Shape
+from nas_surgery.network.bounded import Bounded, standardised
 from nas_surgery.network.channels import Axis, Channels, Outputs, Passes
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
@@ -17,8 +18,6 @@ from nas_surgery.network.layers.fields import (
     settled,
     whole,
 )
-from nas_surgery.network.layers.moments import error_of_normalized, normalized
-from nas_surgery.network.roundoff import gamma
 
 
 class _Normalizes(Layer):
@@ -42,26 +41,21 @@ class _Normalizes(Layer):
         return input_shape
 
     def forward(self, x: Array) -> Array:
-        blocks = self._blocks(x)
-        axes = (1, *range(3, blocks.ndim))
-        return self._weighed(normalized(blocks, axes, self.epsilon).reshape(x.shape))
+        y: Array = self._normalised(x)
+        return y
 
     def error_behind(self, x: Array, errors: Array, unit: float) -> Array:
-        blocks, off = self._blocks(x), self._blocks(errors)
-        axes = (1, *range(3, blocks.ndim))
-        bound = error_of_normalized(blocks, off, axes, self.epsilon, unit).reshape(x.shape)
-        size = normalized(blocks, axes, self.epsilon).reshape(x.shape)
-        if self.scale is not None:
-            bound, size = bound * np.abs(self.scale), size * self.scale
-        total = np.abs(size) + bound + (0 if self.offset is None else np.abs(self.offset))
-        result: Array = bound + gamma(2, unit) * total
-        return result
+        bound: Array = self._normalised(Bounded(x, errors, unit)).error
+        return bound
 
-    def _weighed(self, y: Array) -> Array:
-        scaled = y if self.scale is None else y * self.scale
-        return scaled if self.offset is None else scaled + self.offset
+    def _normalised(self, x: Any) -> Any:
+        blocks = self._blocks(x)
+        axes = (1, *range(3, len(blocks.shape)))
+        y = standardised(blocks, axes, self.epsilon).reshape(*x.shape)
+        y = y if self.scale is None else y * self.scale
+        return y if self.offset is None else y + self.offset
 
-    def _blocks(self, x: Array) -> Array:
+    def _blocks(self, x: Any) -> Any:
         """(N, positions, blocks, ...), normalised over all axes but those of samples and blocks."""
         raise NotImplementedError
 
@@ -91,8 +85,8 @@ class InstanceNorm(_Normalizes):
             )
         return super().output_shape(input_shape)
 
-    def _blocks(self, x: Array) -> Array:
-        return x.reshape(len(x), int(np.prod(x.shape[1:-1])), x.shape[-1])
+    def _blocks(self, x: Any) -> Any:
+        return x.reshape(x.shape[0], prod(x.shape[1:-1]), x.shape[-1])
 
 
 @attrs.frozen(eq=False)
@@ -118,9 +112,9 @@ class GroupNorm(_Normalizes):
             )
         return super().output_shape(input_shape)
 
-    def _blocks(self, x: Array) -> Array:
-        positions = int(np.prod(x.shape[1:-1]))
-        return x.reshape(len(x), positions, self.groups, x.shape[-1] // self.groups)
+    def _blocks(self, x: Any) -> Any:
+        positions = prod(x.shape[1:-1])
+        return x.reshape(x.shape[0], positions, self.groups, x.shape[-1] // self.groups)
 
     def describe(self) -> str:
         return f"{super().describe()}, {self.groups} groups"

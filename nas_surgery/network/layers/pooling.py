@@ -120,17 +120,25 @@ class AveragePool(Layer):
         return mean
 
     def counts(self, positions: Shape) -> Array:
-        """How many values each window counts, (1, *counts, 1), as float64."""
-        ones = np.ones((1, *positions, 1))
-        if not self.count_padding:
-            return self._sum(ones)
-        pairs = self.windows.pairs(positions)
-        wide = np.pad(ones, [(0, 0), *pairs, (0, 0)], constant_values=1)
-        none = ((0, 0),) * len(positions)
-        return self._sum(wide, attrs.evolve(self.windows, padding=none))
+        """How many values each window counts, (*counts, 1), as float64."""
+        windows, total = self.windows, np.ones(1)
+        axes = zip(
+            positions,
+            windows.counts(positions),
+            windows.strides,
+            windows.size,
+            windows.pairs(positions),
+            strict=True,
+        )
+        for n, count, step, size, (before, after) in reversed(list(axes)):
+            starts = np.arange(count) * step - before
+            first, stop = (-before, n + after) if self.count_padding else (0, n)
+            counted = np.minimum(starts + size, stop) - np.maximum(starts, first)
+            total = counted.reshape(-1, *(1,) * total.ndim) * total
+        return total
 
-    def _sum(self, x: Array, windows: Windows | None = None) -> Array:
-        first, *others = (windows or self.windows).taps(x)
+    def _sum(self, x: Array) -> Array:
+        first, *others = self.windows.taps(x)
         total = first.copy()
         for tap in others:
             total += tap
@@ -180,7 +188,8 @@ class GlobalAveragePool(_Global):
         return Passes.ANY
 
     def forward(self, x: Array) -> Array:
-        return x.mean(axis=self._axes(x), keepdims=self.keep)
+        y: Array = x.mean(axis=self._axes(x), keepdims=self.keep)
+        return y
 
     def error_behind(self, x: Array, errors: Array, unit: float) -> Array:
         count = int(np.prod(x.shape[1:-1]))
@@ -207,7 +216,8 @@ class GlobalMaxPool(_Global):
         return Passes.MONOMIAL
 
     def forward(self, x: Array) -> Array:
-        return x.max(axis=self._axes(x), keepdims=self.keep)
+        y: Array = x.max(axis=self._axes(x), keepdims=self.keep)
+        return y
 
     def error_behind(self, x: Array, errors: Array, unit: float) -> Array:
         return self.forward(errors)

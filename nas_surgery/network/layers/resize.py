@@ -43,7 +43,11 @@ class Resize(Layer):
                 f"Resize.size needs one number for each of 1 to {MAX_RANK} position axes,"
                 f" got {described(self.size)}"
             )
-        for field, known in (("mode", MODES), ("coordinates", COORDINATES), ("rounding", ROUNDINGS)):
+        for field, known in (
+            ("mode", MODES),
+            ("coordinates", COORDINATES),
+            ("rounding", ROUNDINGS),
+        ):
             value = getattr(self, field)
             if value not in known:
                 raise NetworkError(

@@ -46,7 +46,8 @@ class Select(Layer):
 
     def backward(self, x: Array, y: Array, gradient: Array) -> Array:
         back = np.zeros(x.shape)
-        np.add.at(back, (..., list(self.indices)), gradient)
+        for place, channel in enumerate(self.indices):
+            back[..., channel] += gradient[..., place]
         return back
 
     def describe(self) -> str:

@@ -28,14 +28,13 @@ def as_padding(name: str, value: Any, rank: int) -> Padding:
 
 
 def settle_windows(layer: Any, rank: int) -> None:
-    """Give a layer that is being made strides, dilations and padding with an entry for each axis."""
+    """Give a layer that is being made strides, dilations and padding with an entry for each axis, as it has them."""
     name = type(layer).__name__
-    settled(
-        layer,
-        strides=per_axis(f"{name}.strides", layer.strides, rank),
-        dilations=per_axis(f"{name}.dilations", layer.dilations, rank),
-        padding=as_padding(f"{name}.padding", layer.padding, rank),
-    )
+    for field in ("strides", "dilations"):
+        if hasattr(layer, field):
+            held = per_axis(f"{name}.{field}", getattr(layer, field), rank)
+            settled(layer, **{field: held})
+    settled(layer, padding=as_padding(f"{name}.padding", layer.padding, rank))
 
 
 @attrs.frozen

@@ -4,7 +4,16 @@ from collections.abc import Callable, Sequence
 
 from nas_surgery.errors import ModelFileError
 from nas_surgery.formats.onnx.graph import Graph, Tensor
-from nas_surgery.formats.onnx.layers import elementwise, joins, linear, norms, sequences, shapes
+from nas_surgery.formats.onnx.layers import (
+    elementwise,
+    joins,
+    linear,
+    norms,
+    pooling,
+    positions,
+    sequences,
+    shapes,
+)
 from nas_surgery.network import Layer
 
 # by class: what appends the nodes of a layer that reads these tensors, and gives the one it makes
@@ -12,6 +21,8 @@ WRITERS: dict[type[Layer], Callable[..., Tensor]] = {
     **linear.WRITERS,
     **elementwise.WRITERS,
     **norms.WRITERS,
+    **pooling.WRITERS,
+    **positions.WRITERS,
     **shapes.WRITERS,
     **joins.WRITERS,
     **sequences.WRITERS,

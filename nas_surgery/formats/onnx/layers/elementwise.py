@@ -4,20 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 from nas_surgery.formats.onnx.graph import Graph, Tensor
-from nas_surgery.network import Activation, Layer, Normalize
-from nas_surgery.network.activations import LEAKY_SLOPE
+from nas_surgery.network import Activation, Layer, Normalize, PReLU, Scale, Shift
 
 _ONE_NODE: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}),
-    "leaky_relu": ("LeakyRelu", {"alpha": LEAKY_SLOPE}),
-    "elu": ("Elu", {"alpha": 1.0}),
     "selu": ("Selu", {}),
     "gelu": ("Gelu", {"approximate": "none"}),
+    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
     "tanh": ("Tanh", {}),
     "sigmoid": ("Sigmoid", {}),
+    "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+    "hard_swish": ("HardSwish", {}),
+    "mish": ("Mish", {}),
     "softplus": ("Softplus", {}),
+    "softsign": ("Softsign", {}),
+    "exponential": ("Exp", {}),
     "linear": ("Identity", {}),
 }
+_ALPHA = {"leaky_relu": "LeakyRelu", "elu": "Elu", "celu": "Celu"}
 
 
 def _activation(graph: Graph, layer: Activation, x: Tensor) -> Tensor:
@@ -28,6 +32,21 @@ def _activation(graph: Graph, layer: Activation, x: Tensor) -> Tensor:
 def _one_node(graph: Graph, layer: Activation, x: str) -> str:
     kind, attributes = _ONE_NODE[layer.function]
     return graph.node(kind, x, **attributes)
+
+
+def _with_alpha(graph: Graph, layer: Activation, x: str) -> str:
+    return graph.node(_ALPHA[layer.function], x, alpha=layer.slope)
+
+
+def _log_sigmoid(graph: Graph, layer: Activation, x: str) -> str:
+    return graph.node("Neg", graph.node("Softplus", graph.node("Neg", x)))
+
+
+def _clip(graph: Graph, layer: Activation, x: str) -> str:
+    """By two nodes, which onnxruntime does not fuse with a Relu: it fails where those are float64."""
+    for kind, bound in (("Max", layer.low), ("Min", layer.high)):
+        x = x if bound is None else graph.node(kind, x, graph.number(bound))
+    return x
 
 
 def _silu(graph: Graph, layer: Activation, x: str) -> str:
@@ -52,7 +71,13 @@ def _unfuse_relu(graph: Graph) -> None:
         before.op_type = "Identity"
 
 
-_MORE_NODES = {"silu": _silu, "relu6": _relu6}
+_MORE_NODES: dict[str, Callable[[Graph, Activation, str], str]] = {
+    **dict.fromkeys(_ALPHA, _with_alpha),
+    "log_sigmoid": _log_sigmoid,
+    "clip": _clip,
+    "silu": _silu,
+    "relu6": _relu6,
+}
 
 
 def _normalize(graph: Graph, layer: Normalize, x: Tensor) -> Tensor:
@@ -60,7 +85,29 @@ def _normalize(graph: Graph, layer: Normalize, x: Tensor) -> Tensor:
     return graph.made(graph.node("Div", centred, graph.array("scale")))
 
 
+def _scale(graph: Graph, layer: Scale, x: Tensor) -> Tensor:
+    return graph.made(graph.node("Mul", x.name, graph.per_channel("scale", x)), x.first)
+
+
+def _shift(graph: Graph, layer: Shift, x: Tensor) -> Tensor:
+    rank = layer.offset.ndim
+    if rank == 1:
+        offset = graph.per_channel("offset", x)
+    else:
+        order = (rank - 1, *range(rank - 1))
+        offset = graph.array("offset")
+        offset = graph.node("Transpose", offset, name="offset", perm=order) if x.first else offset
+    return graph.made(graph.node("Add", x.name, offset), x.first)
+
+
+def _prelu(graph: Graph, layer: PReLU, x: Tensor) -> Tensor:
+    return graph.made(graph.node("PRelu", x.name, graph.per_channel("slope", x)), x.first)
+
+
 WRITERS: dict[type[Layer], Callable[..., Tensor]] = {
     Activation: _activation,
     Normalize: _normalize,
+    Scale: _scale,
+    Shift: _shift,
+    PReLU: _prelu,
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nas_surgery.formats.onnx.graph import Graph, Tensor
-from nas_surgery.network import Conv, Dense, Layer
+from nas_surgery.network import Conv, ConvTranspose, Dense, Layer
 from nas_surgery.network.layers.windows import Windows
 
 
@@ -27,6 +27,18 @@ def _conv(graph: Graph, layer: Conv, x: Tensor) -> Tensor:
     )
 
 
+def _conv_transpose(graph: Graph, layer: ConvTranspose, x: Tensor) -> Tensor:
+    rank = layer.kernel.ndim
+    order = (rank - 2, rank - 1, *range(rank - 2))
+    kernel = graph.node("Transpose", graph.array("kernel"), name="kernel", perm=order)
+    bias = [] if layer.bias is None else [graph.array("bias")]
+    steps = window_attributes(layer.windows, x.shape[:-1])
+    steps["output_padding"] = layer.output_padding
+    return graph.made(
+        graph.node("ConvTranspose", graph.first(x), kernel, *bias, **steps), first=True
+    )
+
+
 def outputs_first(layer: Conv) -> tuple[int, ...]:
     """The axes of a kernel (*window, in, out) as (out, in, *window)."""
     rank = layer.kernel.ndim
@@ -44,4 +56,8 @@ def window_attributes(windows: Windows, positions: tuple[int, ...]) -> dict[str,
     }
 
 
-WRITERS: dict[type[Layer], Callable[..., Tensor]] = {Dense: _dense, Conv: _conv}
+WRITERS: dict[type[Layer], Callable[..., Tensor]] = {
+    Dense: _dense,
+    Conv: _conv,
+    ConvTranspose: _conv_transpose,
+}
