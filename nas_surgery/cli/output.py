@@ -44,9 +44,10 @@ def check_free(file: Path, force: bool) -> None:
 
 def network_account(network: Network) -> dict[str, Any]:
     """Shape and size of a network as JSON values."""
+    shape = network.output_shape
     return {
         "input_shape": list(network.input_shape),
-        "outputs": network.output_shape[0],
+        "outputs": shape[0] if len(shape) == 1 else list(shape),
         "hidden": list(network.hidden),
         "parameters": network.parameter_count,
         "macs": network.macs,

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,9 @@ def _content(output: Path, values: Array, names: Sequence[str] | None) -> bytes:
 
 
 def table(values: Array, names: Sequence[str] | None = None) -> str:
-    """Values (N,) or (N, columns) as CSV, one line for each sample, under a line of names if there are any."""
+    """Values (N, ...) as CSV, one line for each sample, under a line of names if there are any."""
     text = io.StringIO()
-    rows = values[:, None] if values.ndim == 1 else values
+    rows = values.reshape(len(values), prod(values.shape[1:]))
     head = [] if names is None else [list(names)]
     lines = [*head, *([str(value) for value in row] for row in rows)]
     csv.writer(text, lineterminator="\n").writerows(lines)

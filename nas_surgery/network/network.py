@@ -26,7 +26,13 @@ from nas_surgery.network.initializers import INITIALIZERS
 from nas_surgery.network.keyed import keyed_generator
 from nas_surgery.network.layers import Activation, Dense, Dropout, Flatten, Layer
 from nas_surgery.network.prediction import answers, batch_by_batch, checked_samples
-from nas_surgery.network.rules import check_outputs, check_parts, frozen_prefix, infer_shapes
+from nas_surgery.network.rules import (
+    check_outputs,
+    check_parts,
+    frozen_prefix,
+    infer_shapes,
+    vector_size,
+)
 from nas_surgery.network.summary import summary_table
 from nas_surgery.network.wires import Wires, cut, moved, walk
 
@@ -135,6 +141,11 @@ class Network:
     def output_shape(self) -> Shape:
         return self.shapes[-1]
 
+    @property
+    def output_count(self) -> int:
+        """How many outputs a sample has, as a loss needs them; NetworkError where they are no vector."""
+        return vector_size(self.output_shape)
+
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """float32 or float64, the same for every array."""
@@ -168,7 +179,7 @@ class Network:
         return channel_groups(self.layers, self.shapes, self.sources)
 
     def forward(self, x: ArrayLike, start: int = 0, stop: int | None = None) -> Array:
-        """Logits (N, outputs) of a batch `x` of shape (N, *input_shape).
+        """Outputs (N, *output_shape) of a batch `x` of shape (N, *input_shape).
 
         With `start` or `stop`, only those layers run: `x` is then what the layer before `start` gives,
         and the result what the one before `stop` does. Raises NetworkError if the shape of a sample is
@@ -192,13 +203,13 @@ class Network:
     def predict(self, x: Any) -> Array:
         """What the network says of samples `x` (N, *input_shape): an array, a frame or lists.
 
-        With `classes` their labels (N,), in the kind they came in; else the outputs (N, outputs), or
-        (N,) where there is one. Raises DataError, with row and column, for what it cannot take.
+        With `classes` their labels (N,), in the kind they came in; else the outputs
+        (N, *output_shape), or (N,) where there is one. Raises DataError, with row and column, for what it cannot take.
         """
         return answers(self.outputs(x), self.classes)
 
     def outputs(self, x: Any) -> Array:
-        """Outputs (N, outputs) of samples as `predict` takes them, in batches of bounded memory."""
+        """Outputs (N, *output_shape) of samples as `predict` takes them, in batches of bounded memory."""
         samples = checked_samples(x, self.input_shape)
         return batch_by_batch(self.forward, samples, self.shapes, self.dtype)
 

@@ -18,7 +18,7 @@ def answers(outputs: Array, classes: tuple[Label, ...] | None) -> Array:
     if classes is not None:
         found: Array = label_array(classes)[outputs.argmax(axis=1)]
         return found
-    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+    return outputs[:, 0] if outputs.shape[1:] == (1,) else outputs
 
 
 def probabilities(outputs: Array) -> Array:
@@ -41,7 +41,7 @@ def checked_samples(x: Any, input_shape: Shape) -> Array:
 def batch_by_batch(
     forward: Callable[[Array], Array], samples: Array, shapes: Sequence[Shape], dtype: Any
 ) -> Array:
-    """Outputs (N, outputs) in bounded memory. shapes: of one sample before and behind every layer."""
+    """Outputs (N, *output_shape) in bounded memory. shapes: of one sample before and behind every layer."""
     widest = max(int(np.prod(shape)) for shape in shapes)
     size = max(1, BATCH_VALUES // widest)
     outputs = np.empty((len(samples), *shapes[-1]), dtype)

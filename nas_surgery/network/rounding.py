@@ -11,7 +11,7 @@ from nas_surgery.network.wires import walk
 def bounded_forward(network: Network, x: ArrayLike, unit: float) -> tuple[Array, Array]:
     """Outputs of raw inputs in float64, and how far arithmetic of roundoff `unit` may be from them.
 
-    x: (N, *input_shape), cast to the network's dtype first; both results: (N, outputs). Activations
+    x: (N, *input_shape), cast to the network's dtype first; both results: (N, *output_shape). Activations
     may be computed in float32 whatever the unit.
     """
     wide, values = network.astype(np.float64), np.asarray(x, network.dtype).astype(np.float64)

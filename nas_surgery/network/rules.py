@@ -38,14 +38,19 @@ def check_parts(input_shape: Shape, layers: tuple[Layer, ...], wires: Wires) -> 
 
 
 def check_outputs(output_shape: Shape, classes: tuple[Label, ...] | None) -> None:
-    """Raise NetworkError unless the output is a vector, with as many classes as values if there are any."""
+    """Raise NetworkError unless the outputs tell the classes apart, if there are any."""
+    if classes is not None:
+        _check_classes(classes, vector_size(output_shape))
+
+
+def vector_size(output_shape: Shape) -> int:
+    """How many outputs there are; NetworkError where those of one sample are no vector."""
     if len(output_shape) != 1:
         raise NetworkError(
-            f"the output must be one vector of logits, got shape {output_shape};"
+            f"one vector of outputs is needed for each sample, got shape {output_shape};"
             " is a Flatten missing?"
         )
-    if classes is not None:
-        _check_classes(classes, output_shape[0])
+    return output_shape[0]
 
 
 def _check_classes(classes: tuple[Label, ...], outputs: int) -> None:

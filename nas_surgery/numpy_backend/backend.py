@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import blas
 
 from nas_surgery.network import (
+    FUNCTIONS,
     Activation,
     Array,
     Dense,
@@ -34,9 +35,10 @@ class NumpyBackend(Backend):
     """Trains on the CPU with NumPy alone."""
 
     name = "numpy"
+    layer_kinds = Backend.layer_kinds | {f"activation {name}" for name in FUNCTIONS}
 
     def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
-        self.check(state.network)
+        self.check_training(state.network)
         trainer = _Trainer(state, plan)
         with np.errstate(all="ignore"):
             losses = trainer.run(apply_prefix(state.network, data))

@@ -169,7 +169,7 @@ class Proposal:
 
 def _targets(network: Network, probe: Array | None, labels: ArrayLike, loss: str) -> Array:
     """The labels of a probe batch, once they are such as the loss needs."""
-    found, outputs = as_numbers("labels", labels), network.output_shape[0]
+    found, outputs = as_numbers("labels", labels), network.output_count
     count = 0 if probe is None or not probe.ndim else len(probe)
     if loss == "mean_squared_error":
         if found.shape != (count, outputs):

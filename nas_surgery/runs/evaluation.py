@@ -35,7 +35,7 @@ def evaluation(network: Network, dataset: Dataset) -> dict[str, Any]:
 
 def _wanted(network: Network, known: Array, y: Array) -> tuple[str, Array]:
     """The loss, and labels `y` as it takes them. known: those that nameless classes follow from."""
-    outputs = network.output_shape[0]
+    outputs = network.output_count
     if network.classes is not None:
         return "cross_entropy", numbered(y, network.classes, "label")
     if outputs > 1 and (known.ndim == 1 or is_one_hot(known)):

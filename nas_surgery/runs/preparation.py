@@ -272,10 +272,10 @@ def _check_fit(network: Network, splits: Splits, sample_shape: tuple[int, ...]) 
             f"the network takes samples of shape {network.input_shape},"
             f" the data has samples of shape {sample_shape}"
         )
-    if network.output_shape != (splits.outputs,):
+    if network.output_count != splits.outputs:
         kind = "classes" if splits.classes else "outputs"
         raise DataError(
-            f"the network has {network.output_shape[0]} outputs, the data {splits.outputs} {kind}"
+            f"the network has {network.output_count} outputs, the data {splits.outputs} {kind}"
         )
     if not splits.classes:
         output_layer(network)

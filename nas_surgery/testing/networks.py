@@ -1,22 +1,33 @@
-"""Hypothesis strategies: every valid dense network, and such as fork and join, in small."""
+"""Hypothesis strategies: every valid dense network, and such as fork and join, or read sequences, in small."""
+
+from collections.abc import Callable
 
 from hypothesis import strategies as st
 
 from nas_surgery.network import (
     ACTIVATIONS,
+    GRU,
+    LSTM,
     Activation,
     Add,
     Array,
+    Attend,
     Concat,
+    ConcatPositions,
     Dropout,
+    Embedding,
     Flatten,
-    Layer,
+    Multiply,
     Network,
     Normalize,
-    Shape,
+    Rearrange,
+    RMSNorm,
+    Softmax,
+    Token,
     keyed_generator,
 )
 from nas_surgery.testing.builders import Item, Unbiased, build, exact_in_float32, random_dense
+from nas_surgery.testing.wiring import Wiring
 
 activations = st.sampled_from(sorted(ACTIVATIONS))
 widths = st.integers(1, 6)
@@ -88,31 +99,13 @@ def inputs(network: Network, count: int = 40, seed: int = 0) -> Array:
     return exact_in_float32(2 * keyed_generator(seed, "test inputs").normal(size=shape))
 
 
-class _Drawn:
-    """Layers with wires, and the shape and readers of each tensor, as they are drawn."""
-
-    def __init__(self, input_shape: Shape) -> None:
-        self.shapes = {-1: input_shape}
-        self.layers: list[Layer] = []
-        self.wires: dict[int, tuple[int, ...]] = {}
-        self.unread = {-1}
-
-    def add(self, layer: Layer, *sources: int) -> int:
-        address = len(self.layers)
-        self.layers.append(layer)
-        self.wires[address] = sources
-        self.shapes[address] = layer.output_shape(*(self.shapes[source] for source in sources))
-        self.unread = (self.unread - {*sources}) | {address}
-        return address
-
-
 @st.composite
 def forked(
     draw: st.DrawFn, activation: st.SearchStrategy[str] = activations, max_steps: int = 6
 ) -> Network:
     """A float64 network of linear layers, activations, residual blocks, sums and concatenations."""
     input_shape = draw(st.sampled_from([(3,), (2, 2), (3, 2, 3)]))
-    drawn, generator = _Drawn(input_shape), keyed_generator(draw(seeds), "forked")
+    drawn, generator = Wiring(input_shape), keyed_generator(draw(seeds), "forked")
     drawn.add(random_dense(generator, input_shape[-1], 3), -1)
     for _ in range(draw(st.integers(1, max_steps))):
         source = draw(st.sampled_from(sorted(drawn.shapes)))
@@ -142,4 +135,70 @@ def forked(
     if len(input_shape) > 1:
         last = drawn.add(Flatten(), last)
     drawn.add(random_dense(generator, drawn.shapes[last][-1], 2), last)
-    return Network(input_shape, drawn.layers, drawn.wires)
+    return drawn.network()
+
+
+Step = Callable[[st.DrawFn, Wiring], object]
+
+
+def _recurrent(draw: st.DrawFn, net: Wiring) -> None:
+    cls: type[LSTM] | type[GRU] = LSTM if draw(st.booleans()) else GRU
+    units = draw(st.integers(1, 3))
+    kernel, recurrent = (net.normal(n, cls.gates, units) for n in (net.width(), units))
+    bias = net.normal(cls.gates, units) if draw(st.booleans()) else None
+    net.add(cls(kernel, recurrent, bias, reverse=draw(st.booleans())))
+
+
+def _attention(draw: st.DrawFn, net: Wiring) -> None:
+    """Beside the stream that it reads."""
+    stream, heads = net.last, draw(st.sampled_from([1, 2]))
+    widths = [heads * draw(st.integers(1, 2)) for _ in range(2)]
+    q, k, v = (net.dense(width, stream, gain=1) for width in (widths[0], *widths))
+    length = net.shapes[stream][0]
+    bias = net.normal(heads, length, length) if draw(st.booleans()) else None
+    net.add(Attend(heads, causal=draw(st.booleans()), bias=bias), q, k, v)
+    net.add(Add(), stream, net.dense(net.width(stream), gain=1))
+
+
+def _gate(draw: st.DrawFn, net: Wiring) -> None:
+    stream = net.last
+    net.dense(net.width(), gain=1)
+    net.add(Multiply(), stream, net.activate("sigmoid"))
+
+
+def _longer(draw: st.DrawFn, net: Wiring) -> None:
+    net.add(Token(net.normal(draw(st.integers(1, 2)), net.width())))
+    net.add(ConcatPositions(), net.last, net.dense(net.width()))
+
+
+def _turned(draw: st.DrawFn, net: Wiring) -> None:
+    length = net.shapes[net.last][0]
+    net.add(Rearrange((length, 1), (1, 0), (2,)))
+
+
+_STEPS: dict[str, Step] = {
+    "dense": lambda draw, net: net.dense(draw(widths)),
+    "activation": lambda draw, net: net.activate(draw(activations)),
+    "layer norm": lambda draw, net: net.layer_norm(),
+    "rms norm": lambda draw, net: net.add(RMSNorm(net.positive(net.width()))),
+    "softmax": lambda draw, net: net.add(Softmax()),
+    "recurrent": _recurrent,
+    "attention": _attention,
+    "gate": _gate,
+    "longer": _longer,
+    "turned": _turned,
+}
+
+
+@st.composite
+def sequences(draw: st.DrawFn, max_steps: int = 4) -> Network:
+    """A float64 network for sequences, of values or tokens: recurrent layers, attention beside a stream, norms,
+    gates, and what makes sequences longer."""
+    net = Wiring(draw(st.sampled_from([(3,), (3, 2), (1, 3), (5, 1)])), draw(seeds))
+    if len(net.input_shape) == 1:
+        net.add(Embedding(net.normal(5, draw(st.integers(1, 4)))))
+    for _ in range(draw(st.integers(1, max_steps))):
+        _STEPS[draw(st.sampled_from(sorted(_STEPS)))](draw, net)
+    net.add(Flatten())
+    net.dense(2)
+    return net.network()

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Array, Network, Shape
+from nas_surgery.network.rules import vector_size
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, TrainState
 
@@ -47,6 +48,11 @@ class Backend(ABC):
                     f"layer {address}: the {self.name} backend cannot train a {layer.describe()};"
                     f" it trains {', '.join(sorted(self.layer_kinds))}"
                 )
+
+    def check_training(self, network: Network) -> None:
+        """`check`, and NetworkError where the outputs of a sample are no vector, as losses need them."""
+        self.check(network)
+        vector_size(network.output_shape)
 
     def _check_wires(self, network: Network) -> None:
         joins = [address for address, layer in enumerate(network.layers) if layer.several]

@@ -57,6 +57,25 @@ def test_values_and_probabilities_are_printed_in_columns():
     )
 
 
+def test_outputs_with_positions_are_printed_too(here):
+    """All values of a sample in one line; what needs one vector for each sample refuses them in one line."""
+    network = ns.Network((2, 2), [ns.Dense(np.eye(2, 3, dtype=np.float32))])
+    x = np.arange(12.0).reshape(3, 2, 2)
+    ns.save(network, "positions.onnx")
+    np.save("x.npy", x)
+    np.savez("pair.npz", x=x, y=[0, 1, 0])
+    rows = call("predict", "positions.onnx", "--data", "x.npy")[1].splitlines()
+    found = np.array([row.split(",") for row in rows], np.float32)
+    assert np.array_equal(found, network.forward(x).reshape(3, 6))
+    code, _, err = call("evaluate", "positions.onnx", "--data", "pair.npz")
+    assert code == 2
+    assert "one vector of outputs is needed for each sample, got shape (2, 3)" in err
+    assert call("inspect", "positions.onnx")[0] == 0
+    message = "one vector of outputs is needed for each sample"
+    with pytest.raises(ns.NasSurgeryError, match=message):
+        ns.run({}, network=network, data=(x, [0, 1, 0]), out=here / "run")
+
+
 @pytest.mark.parametrize("name", ["out.npy", "out.csv", "out.txt"])
 def test_predictions_are_written_to_a_file(here, name):
     """Which is not overwritten unless it is asked for."""

@@ -4,6 +4,7 @@ import attrs
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
 
 import nas_surgery as ns
 from nas_surgery.errors import ModelFileError
@@ -12,7 +13,7 @@ from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.safetensors import from_bytes, to_bytes
 from nas_surgery.network import Activation, BatchNorm, Conv, Dense, Layer, Network
 from nas_surgery.testing.layers import Values, around, example_layers, joined, usual
-from nas_surgery.testing.networks import inputs
+from nas_surgery.testing.networks import inputs, sequences
 
 TOLERANCE = 1e-5
 JOINED = joined()
@@ -54,6 +55,17 @@ def test_every_join_means_the_same_under_onnxruntime(name, dtype):
     assert agreement.difference <= tolerance(content, dtype)
     assert onnx_function(content)(inputs(network, 5)[:0]).shape == (0, 2)
     onnx.checker.check_model(onnx.load_model_from_string(content), full_check=True)
+
+
+@given(sequences())
+@settings(max_examples=30)
+def test_networks_for_sequences_mean_the_same_under_onnxruntime(network):
+    """As they are drawn; and they come back from files, bit for bit."""
+    content = export_onnx(network)
+    x = usual(network.layers[0], network.input_shape, 5)
+    assert not compare_onnx(content, network, x).beyond
+    assert from_bytes(to_bytes(network)).equals(network)
+    assert onnx_function(content)(x[:0]).shape == (0, 2)
 
 
 @every_layer

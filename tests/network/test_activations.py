@@ -4,6 +4,8 @@ from scipy.special import log1p
 from scipy.stats import norm
 
 from nas_surgery.network import ACTIVATIONS, Activation, NetworkError, Passes
+from nas_surgery.network.functions import FUNCTIONS
+from nas_surgery.network.layers.activation import BENT
 
 X = np.concatenate([np.linspace(-9, 9, 400), [-6.5, -0.5, 0.5, 6.5]])  # 0 and 6 are not among them
 
@@ -106,6 +108,22 @@ def test_channel_maps_pass_as_declared(name):
     }
     for kind, error in errors.items():
         assert error < 1e-12 if kind <= layer.passes else error > 1e-3, kind
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FUNCTIONS if name not in ("clip", "exponential")]
+)
+def test_no_function_is_steeper_than_its_bound_on_rounding_says(name):
+    """Where errors are multiplied by a slope; and what is bent but not rounded carries none into its flat parts."""
+    layer, x = Activation(name), np.linspace(-20, 20, 40001)
+    slope = np.abs(layer.definition.derivative(x, layer.forward(x))).max()
+    carried = layer.error_behind(x, np.full(x.shape, 0.01), 0.0).max()
+    assert slope * 0.01 <= carried * (1 + 1e-9)
+    if name in BENT:
+        assert layer.error_behind(np.array([-2.0, 2.0]), np.array([1.0, 1.0]), 1e-7).tolist() == [
+            0,
+            1,
+        ]
 
 
 def test_unknown_names_are_refused():

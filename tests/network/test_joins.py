@@ -203,6 +203,14 @@ def test_attention_is_that_of_its_equation(join, scale):
     assert np.allclose(join.forward(q, k, v), wanted, atol=1e-14)
 
 
+def test_attention_in_parts_is_attention(monkeypatch):
+    """Where all scores together would be too many to hold."""
+    xs = inputs([(3, 4), (5, 4), (5, 6)], 1)
+    wanted = Attend(2).forward(*xs)
+    monkeypatch.setattr("nas_surgery.network.layers.attend.SCORES", 70)  # of two samples
+    assert np.array_equal(Attend(2).forward(*xs), wanted)
+
+
 def test_sequences_before_which_axes_stand_are_attended_to_one_by_one():
     """As windows of an image are."""
     q, k, v = inputs([(2, 3, 4), (2, 3, 4), (2, 3, 4)], 2)

@@ -6,7 +6,8 @@ from nas_surgery.network import Dense, Network
 from nas_surgery.network.rounding import bounded_forward
 from nas_surgery.network.roundoff import unit_roundoff
 from nas_surgery.testing.builders import build
-from nas_surgery.testing.networks import inputs, networks
+from nas_surgery.testing.layers import usual
+from nas_surgery.testing.networks import inputs, networks, sequences
 
 FLOAT32 = unit_roundoff(np.float32)
 
@@ -21,6 +22,17 @@ def test_float32_stays_within_the_bound(network):
     assert np.allclose(
         exact, network.forward(x.astype(np.float32).astype(np.float64)), rtol=0, atol=1e-12
     )
+
+
+@given(sequences())
+@settings(max_examples=60)
+def test_networks_for_sequences_stay_within_the_bound(network):
+    """And it is finite, whatever gates and scores do to it."""
+    narrow = network.astype(np.float32)
+    x = usual(network.layers[0], network.input_shape, 10)
+    exact, bound = bounded_forward(narrow, x, FLOAT32)
+    assert np.isfinite(bound).all()
+    assert np.all(np.abs(narrow.forward(x) - exact) <= bound)
 
 
 def test_the_bound_of_one_layer_is_that_of_the_textbook():

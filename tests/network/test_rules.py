@@ -34,7 +34,6 @@ NEXT = Dense(np.ones((3, 2)))
         (2, [Dropout(), Normalize(0.0, 1.0), DENSE], "before every linear layer and Dropout"),
         (2, [Activation("relu")], "at least one linear layer"),
         (2, [], "at least one linear layer"),
-        ((4, 2), [DENSE], r"one vector of logits, got shape \(4, 3\); is a Flatten missing"),
     ],
 )
 def test_each_rule_is_enforced(shape, layers, message):
@@ -51,13 +50,26 @@ def test_each_rule_is_enforced(shape, layers, message):
         (np.int64(2), [DENSE, Activation("relu"), Activation("tanh"), NEXT]),
         ((4, 2), [Normalize(np.zeros(2), np.ones(2)), DENSE, Flatten(), Dense(np.ones((12, 1)))]),
         ([2], iter([DENSE, NEXT, Activation("sigmoid")])),
+        ((4, 2), [DENSE]),
     ],
 )
 def test_valid_networks_are_accepted(shape, layers):
     """Several activations, linear layers in a row, an activation at the end, any iterable."""
     network = Network(shape, layers)
-    assert len(network.output_shape) == 1
     assert all(isinstance(size, int) for size in network.input_shape)
+
+
+def test_outputs_may_have_any_shape_unless_they_tell_classes_apart():
+    """What needs a vector says so in one line."""
+    network = Network((4, 2), [DENSE])
+    x = np.ones((5, 4, 2))
+    assert network.output_shape == (4, 3)
+    assert np.array_equal(network.predict(x), network.forward(x))
+    message = r"one vector of outputs is needed for each sample, got shape \(4, 3\); is a Flatten"
+    with pytest.raises(NetworkError, match=message):
+        Network((4, 2), [DENSE], classes="abc")
+    with pytest.raises(NetworkError, match=message):
+        print(network.output_count)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

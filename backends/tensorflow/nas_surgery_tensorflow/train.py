@@ -44,7 +44,7 @@ class TensorFlowBackend(Backend):
         return PlacedSamples(samples, self.device(device))
 
     def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
-        self.check(state.network)
+        self.check_training(state.network)
         placed = self._placed(data)
         if plan.loss == "cross_entropy":
             placed.check_classes(state.network.output_shape[0])

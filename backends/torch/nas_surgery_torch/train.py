@@ -40,7 +40,7 @@ class TorchBackend(Backend):
         return PlacedSamples(samples, torch.device(self.device(device)))
 
     def train(self, state: TrainState, data: Any, plan: TrainingPlan) -> tuple[TrainState, Array]:
-        self.check(state.network)
+        self.check_training(state.network)
         placed = self._placed(data)
         macs = state.network.macs * plan.batch_size
         with repeatable(placed.device, macs), torch.inference_mode():

@@ -16,6 +16,15 @@ from nas_surgery.network.layers.fields import finite, settled
 from nas_surgery.network.roundoff import unit_roundoff
 
 SLOPE = 1.8  # none is steeper without parameters: selu has 1.758 below zero
+STEEPEST = {
+    "sigmoid": 0.25,
+    "tanh": 1.0,
+    "softplus": 1.0,
+    "gelu": 1.13,
+    "gelu_tanh": 1.13,
+    "silu": 1.1,
+}
+BENT = ("relu", "relu6", "clip")  # they never fall, and nothing is rounded
 ROUNDINGS = 16  # units roundoff of 1 + |x| that one may be off by, approximated as libraries do
 
 
@@ -91,14 +100,19 @@ class Activation(Layer):
         """Activations may be computed in float32 whatever the unit."""
         if self.function == "linear":
             return errors
+        if self.function in BENT:
+            y = self.forward(x)
+            bend: Array = np.maximum(self.forward(x + errors) - y, y - self.forward(x - errors))
+            return bend
         coarse = max(unit, unit_roundoff(np.float32))
         if self.function == "exponential":  # of which no slope is the steepest
             top = self.forward(x + errors)
             relative: Array = -np.expm1(-errors) + ROUNDINGS * coarse * (1 + np.abs(x) + errors)
             return top * relative
         sizes = [abs(value) for value in self._parameters().values()]
-        steepest, offset = max(SLOPE, *sizes, 0), 1 + sum(sizes)
-        bound: Array = steepest * (errors + ROUNDINGS * coarse * (offset + np.abs(x) + errors))
+        steepest = max(STEEPEST.get(self.function, SLOPE), *sizes, 0)
+        lost = ROUNDINGS * coarse * (1 + sum(sizes) + np.abs(x) + errors)
+        bound: Array = steepest * errors + max(1, steepest) * lost
         return bound
 
     def describe(self) -> str:

@@ -5,6 +5,7 @@ layers of their own.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, ClassVar
 
 import attrs
@@ -23,6 +24,8 @@ from nas_surgery.network.layers.fields import (
     whole,
 )
 from nas_surgery.network.layers.join import Join
+
+SCORES = 2**22  # numbers that are held of all scores at a time
 
 
 @attrs.frozen(eq=False)
@@ -85,16 +88,25 @@ class Attend(Join):
 
     def macs(self, *input_shapes: Shape) -> int:
         q, k, v = input_shapes
-        return int(np.prod(q[:-1])) * k[-2] * (q[-1] + v[-1])
+        return prod(q[:-1]) * k[-2] * (q[-1] + v[-1])
 
     def forward(self, *xs: Array) -> Array:
-        y: Array = self._attended(*xs)
+        y = np.empty((*xs[0].shape[:-1], xs[2].shape[-1]), xs[0].dtype)
+        scores = self.heads * prod(xs[0].shape[1:-1]) * xs[1].shape[-2]
+        each = max(1, SCORES // scores)
+        for first in range(0, len(y), each):
+            batch = slice(first, first + each)
+            y[batch] = self._attended(*(x[batch] for x in xs))
         return y
 
     def errors_behind(self, xs: Sequence[Array], errors: Sequence[Array], unit: float) -> Array:
         pairs = zip(xs, errors, strict=True)
         bound: Array = self._attended(*(Bounded(x, off, unit) for x, off in pairs)).error
         return bound
+
+    def describe(self) -> str:
+        heads = f"{self.heads} head{'s' if self.heads > 1 else ''}"
+        return f"{super().describe()}, {heads}{', causal' if self.causal else ''}"
 
     def mask(self, length: int) -> Array:
         """What causal scores are added to, (L, L): 0, or -∞ where a position is not seen."""

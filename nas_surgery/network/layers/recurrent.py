@@ -1,6 +1,8 @@
 """What layers have in common that carry a state from position to position."""
 
 from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +13,7 @@ from nas_surgery.network.channels import Axis, Channels, Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
 from nas_surgery.network.layers.fields import check_shape, flag, settled
+from nas_surgery.network.roundoff import unit_roundoff
 
 BIAS, RECURRENT_BIAS = Axis("bias", -1), Axis("recurrent_bias", -1)
 
@@ -76,30 +79,34 @@ class Recurrent(Layer):
 
     def forward(self, x: Array) -> Array:
         zero = np.zeros((len(x), self.units), x.dtype)
-        outputs = self._walk(x, zero)
-        return np.stack(outputs, axis=1) if self.sequences else outputs[-1]
+        return self._together(self._walk(x, zero))
 
     def error_behind(self, x: Array, errors: Array, unit: float) -> Array:
         """Runtimes may compute it in float32 whatever the unit."""
-        unit = max(unit, float(np.finfo(np.float32).eps) / 2)
+        unit = max(unit, unit_roundoff(np.float32))
         zero = np.zeros((len(x), self.units))
         outputs = self._walk(Bounded(x, errors, unit), Bounded(zero, zero, unit))
-        bounds = [output.error for output in outputs]
-        return np.stack(bounds, axis=1) if self.sequences else bounds[-1]
+        return self._together(output.error for output in outputs)
 
     def describe(self) -> str:
         return super().describe() + (" backwards" if self.reverse else "")
 
-    def _walk(self, x: Any, zero: Any) -> list[Any]:
-        """Outputs of each position in the order of positions, or only that of the last step."""
-        length, outputs = x.shape[1], []
+    def _walk(self, x: Any, zero: Any) -> Iterator[Any]:
+        """The output of each position, in the order of computation."""
+        length = x.shape[1]
         inputs = self._gates(x, self.kernel, self.bias)
         state = (zero,) * self.states
         for place in range(length)[:: -1 if self.reverse else 1]:
             state = self._step(inputs[:, place], self._recurring(state[0]), state)
             state = tuple(limited(each, length) for each in state)
-            outputs.append(state[0])
-        return outputs[:: -1 if self.reverse and self.sequences else 1]
+            yield state[0]
+
+    def _together(self, outputs: Iterable[Array]) -> Array:
+        """Those of all positions in their order, or the one that was computed last."""
+        if not self.sequences:
+            (last,) = deque(outputs, maxlen=1)
+            return last
+        return np.stack([*outputs][:: -1 if self.reverse else 1], axis=1)
 
     def _recurring(self, h: Any) -> Any:
         return self._gates(h, self.recurrent, None)
@@ -107,7 +114,9 @@ class Recurrent(Layer):
     def _gates(self, x: Any, kernel: Array, bias: Array | None) -> Any:
         """x @ kernel + bias as (..., gates, units)."""
         *positions, width = x.shape
-        z = (x @ kernel.reshape(width, -1)).reshape(*positions, self.gates, self.units)
+        z = (x.reshape(-1, width) @ kernel.reshape(width, -1)).reshape(
+            *positions, *kernel.shape[1:]
+        )
         return z if bias is None else z + bias
 
     @abstractmethod

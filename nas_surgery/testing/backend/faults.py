@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 import pytest
 
-from nas_surgery.errors import BackendError
+from nas_surgery.errors import BackendError, NetworkError
 from nas_surgery.network import Add, Array, Layer, Network, Shape
 from nas_surgery.testing.backend.base import BackendSuite
 from nas_surgery.testing.builders import build, labelled
@@ -79,6 +79,13 @@ class Faults(BackendSuite):
             self.train(backend, network, labelled(network, 4), Recipe().plan(4, 0, 1))
         with pytest.raises(BackendError):
             backend.to_native(network)
+
+    def test_outputs_that_are_no_vector_are_not_trained(self, backend: Backend) -> None:
+        """Losses need a vector for each sample; the error gives the shape."""
+        network = build((4, 2), 3, dtype=np.float32)
+        samples = Samples(np.ones((4, 4, 2), np.float32), np.zeros(4, np.int64))
+        with pytest.raises(NetworkError, match=r"one vector of outputs .* got shape \(4, 3\)"):
+            self.train(backend, network, samples, Recipe().plan(4, 0, 1))
 
     def test_an_unknown_device_is_refused(self, backend: Backend) -> None:
         """The error names the device wanted and lists those present."""

@@ -43,6 +43,14 @@ class Prediction(BackendSuite):
         logits = self.predict(backend, network.astype(np.float32), x)
         assert_close(logits, network.forward(x), self.tolerances["float32"], f"{count} samples")
 
+    def test_outputs_may_have_positions(self, backend: Backend, dtype: str) -> None:
+        """Only training needs a vector for each sample."""
+        network = build((2, 3), 4, "relu", 2)
+        x = labelled(build((2, 3), Flatten(), 2), 5).x
+        outputs = self.predict(backend, network.astype(dtype), x)
+        assert outputs.shape == (5, 2, 2)
+        assert_close(outputs, network.forward(x), self.tolerances[dtype], "positions")
+
     def test_raw_inputs_need_no_placing(self, backend: Backend, dtype: str) -> None:
         """`predict` takes a plain array, and returns the network's dtype."""
         network = NETWORKS["normalized"]
