@@ -87,7 +87,9 @@ def _run(file: BinaryIO, output: Any, seconds: float) -> None:
     except subprocess.TimeoutExpired:
         raise ModelFileError(f"to read it takes more than {seconds:.0f} seconds") from None
     except OSError as error:
-        raise ModelFileError(f"the process that reads it cannot be started: {error.strerror}") from None
+        raise ModelFileError(
+            f"the process that reads it cannot be started: {error.strerror}"
+        ) from None
     if done.returncode < 0:
         raise ModelFileError(_ended(-done.returncode))
     if done.returncode > 0:

@@ -57,9 +57,8 @@ class Interface:
     """What `export_like` needs to give a network the face of the file that it came from.
 
     layout: for each axis of the network's input the file's axis, counted without the batch, or -1 for an axis
-    of one channel that the file does not have. The network's outputs, a vector, become the file's tensor
-    `logits` when they are reshaped to `split`, transposed to `order` and reshaped to `sizes`, all without the
-    batch. head: the operators behind that tensor, with their constants. metadata: what the file says of itself.
+    of one channel that the file does not have. The network's outputs become the file's tensor `logits` when
+    they are reshaped to `split`, transposed to `order` and reshaped to `sizes`, all without the batch. head: the operators behind that tensor, with their constants. metadata: what the file says of itself.
     """
 
     inputs: tuple[Port, ...] = attrs.field(converter=_all(Port))
@@ -90,7 +89,7 @@ class Interface:
         return moved[..., None] if -1 in self.layout else moved
 
     def restore(self, outputs: ArrayLike) -> Array:
-        """Outputs (N, outputs) of the network as the file's tensor `logits`."""
+        """Outputs (N, ...) of the network as the file's tensor `logits`."""
         values = np.asarray(outputs)
         split = values.reshape(len(values), *self.split)
         return split.transpose(0, *(i + 1 for i in self.order)).reshape(len(values), *self.sizes)
@@ -105,7 +104,6 @@ class Interface:
             return cls(**strict_json(text))
         except (TypeError, ValueError) as error:
             raise ModelFileError(f"the interface is damaged: {error}") from None
-
 
     def describe(self) -> str:
         """Such as "input 'image' (N, 3, 224, 224), channels on axis 1; Softmax taken off"."""

@@ -16,7 +16,6 @@ from nas_surgery.network.bounded import Bounded, softmax_of
 from nas_surgery.network.channels import Channels, Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.fields import (
-    check_shape,
     finite,
     flag,
     optional_array,
@@ -34,7 +33,8 @@ class Attend(Join):
 
     The result is (L, heads·e); heads stand outer, their channels inner. Axes before the sequence, which
     all three have alike, are attended to one by one. scale: 1/√d if None. causal: whether a position
-    attends to itself and those before it only; then S = L. bias: (heads or 1, L, S) or None.
+    attends to itself and those before it only; then S = L. bias: (*outer, heads or
+    1, L, S), where outer are those axes, ones, or left out; or None.
     """
 
     kind: ClassVar[str] = "attend"
@@ -50,10 +50,11 @@ class Attend(Join):
         scale = None if self.scale is None else finite("Attend.scale", self.scale)
         heads, causal = whole("Attend.heads", self.heads), flag("Attend.causal", self.causal)
         settled(self, heads=heads, scale=scale, causal=causal)
-        check_shape(self, "bias", ("heads or 1", "L", "S"))
-        if self.bias is not None and len(self.bias) not in (1, heads):
+        if self.bias is not None and (
+            self.bias.ndim < 3 or self.bias.shape[-3] not in (1, heads) or 0 in self.bias.shape
+        ):
             raise NetworkError(
-                f"Attend.bias needs shape (1 or {heads}, L, S), got {self.bias.shape}"
+                f"Attend.bias needs shape (*outer, 1 or {heads}, L, S), got {self.bias.shape}"
             )
 
     @property
@@ -67,9 +68,10 @@ class Attend(Join):
     def output_shape(self, *input_shapes: Shape) -> Shape:
         self._check_shapes(*input_shapes)
         q, _, v = input_shapes
-        if self.bias is not None and self.bias.shape[1:] != (q[-2], v[-2]):
+        if self.bias is not None and not _fits(self.bias.shape, (*q[:-2], q[-2], v[-2])):
             raise NetworkError(
                 f"Attend.bias {self.bias.shape} does not fit {q[-2]} queries and {v[-2]} keys"
+                + (f" at {q[:-2]} outer positions" if q[:-2] else "")
             )
         return (*q[:-1], v[-1])
 
@@ -126,3 +128,10 @@ class Attend(Join):
         """(..., positions, heads·d) as (..., heads, positions, d)."""
         *outer, width = x.shape
         return x.reshape(*outer, self.heads, width // self.heads).swapaxes(-3, -2)
+
+
+def _fits(bias: Shape, scores: Shape) -> bool:
+    """Whether a bias meets scores of (*outer, L, S), between which and L it has its heads."""
+    outer, length = scores[:-2], len(bias) - 3
+    alike = length in (0, len(outer)) and bias[-2:] == scores[-2:]
+    return alike and all(n in (1, m) for n, m in zip(bias[:-3], outer, strict=False))

@@ -20,7 +20,10 @@ from nas_surgery.network.errors import NetworkError
 INTERFACE, REASONS = "interface", "reasons"
 SPARE = 1536 * 2**20  # bytes of address space beside what the file needs
 COPIES = 8  # of the file: parsed, as arrays, transposed, written
-SECONDS, BYTES_A_SECOND = 8, 10 * 2**20  # of processor time: what any file gets, and more for larger ones
+SECONDS, BYTES_A_SECOND = (
+    8,
+    10 * 2**20,
+)  # of processor time: what any file gets, and more for larger ones
 
 
 def main() -> None:

@@ -9,11 +9,7 @@ from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.network import Array
 
 OPERATORS = frozenset(
-    """Abs Add And Cast CastLike Ceil Clip Concat Constant ConstantOfShape CumSum Div Equal Erf Exp Expand
-    Flatten Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity Less LessOrEqual Log MatMul
-    Max Min Mod Mul Neg Not OneHot Or Pow Range Reciprocal ReduceMax ReduceMin ReduceProd ReduceSum
-    ReduceMean Relu Reshape Round ScatterND Shape Sign Size Slice Split Sqrt Squeeze Sub Tile Transpose
-    Trilu Unsqueeze Where""".split()
+    ["Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "CumSum", "Div", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mod", "Mul", "Neg", "Not", "OneHot", "Or", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceMean", "Relu", "Reshape", "Round", "ScatterND", "Shape", "Sign", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Tile", "Transpose", "Trilu", "Unsqueeze", "Where"]
 )
 LARGEST = 2**26  # numbers that an operator may make out of fewer
 
@@ -39,7 +35,10 @@ def _computed(node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
     from onnx.reference import ReferenceEvaluator
 
     given = {name: x for name, x in zip(node.inputs, inputs, strict=True) if x is not None}
-    ports = [[helper.make_empty_tensor_value_info(n) for n in names if n] for names in (given, node.outputs)]
+    ports = [
+        [helper.make_empty_tensor_value_info(n) for n in names if n]
+        for names in (given, node.outputs)
+    ]
     graph = helper.make_graph([node.proto], "constants", *ports)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", node.version)])
     with np.errstate(all="ignore"):
@@ -106,5 +105,3 @@ def _amount(node: Node, inputs: list[Array | None]) -> int:
 
 def is_foldable(node: Node) -> bool:
     return node.domain == "" and node.operator in OPERATORS
-
-

@@ -11,9 +11,21 @@ from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.interface import HeadConstant, HeadNode
 from nas_surgery.network import Array
 
-DECIDING = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "Normalizer", "ZipMap", "LabelEncoder"})
+DECIDING = frozenset(
+    {"Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "Normalizer", "ZipMap", "LabelEncoder"}
+)
 BESIDE = frozenset(
-    {"ArrayFeatureExtractor", "Cast", "Identity", "Concat", "Sub", "Reshape", "Squeeze", "Unsqueeze", "Flatten"}
+    {
+        "ArrayFeatureExtractor",
+        "Cast",
+        "Identity",
+        "Concat",
+        "Sub",
+        "Reshape",
+        "Squeeze",
+        "Unsqueeze",
+        "Flatten",
+    }
 )
 
 

@@ -7,7 +7,9 @@ from nas_surgery.network import Shape
 from nas_surgery.network.wires import INPUT
 
 NEW = -1  # an axis of one channel that the file's input does not have
-Layout = tuple[int, ...]  # of the network's axes: where the file has them, counted without the batch
+Layout = tuple[
+    int, ...
+]  # of the network's axes: where the file has them, counted without the batch
 
 
 def layouts(rank: int) -> Iterator[Layout]:

@@ -72,7 +72,9 @@ def _positions(sketch: Sketch, view: View, axis: int, places: Places) -> View:
     stops[place] = int(places[-1]) + 1  # type: ignore[call-overload]
     layer = Crop(starts=tuple(starts), stops=tuple(stops), steps=tuple(strides))
     address = sketch.add(layer, view.source)
-    axes = tuple(whole(factor.axis, len(places)) if i == axis else old for i, old in enumerate(view.axes))
+    axes = tuple(
+        whole(factor.axis, len(places)) if i == axis else old for i, old in enumerate(view.axes)
+    )
     return View(address, sketch.shape(address), axes)
 
 

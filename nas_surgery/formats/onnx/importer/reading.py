@@ -78,7 +78,9 @@ def _try(graph: Graph, port: Port, end: Cut, layout: Layout) -> Imported | list[
     """The file read with channels where a layout has them, or why that cannot be."""
     assert port.sizes is not None
     batch, fixed, sizes = _batch(graph), port.sizes[0], _sample(port)
-    sketch = Sketch(batch, fixed if isinstance(fixed, int) and fixed > 0 else None, sample_shape(sizes, layout))
+    sketch = Sketch(
+        batch, fixed if isinstance(fixed, int) and fixed > 0 else None, sample_shape(sizes, layout)
+    )
     walk = Walk(sketch, {**graph.constants, port.name: view_of(batch, sizes, layout)})
     walk.through(graph, end.body)
     value = walk.values.get(end.logits)

@@ -84,7 +84,9 @@ def _constant_first(call: Call, operator: str, a: Array, b: Value | None) -> Val
         return _with_constant(call, operator, b, a)
     if a.size == 1:
         number = float(a.reshape(()))
-        return curved(call.sketch, b, lambda x: BINARY[operator](number, x), _reverse(call, operator, a))
+        return curved(
+            call.sketch, b, lambda x: BINARY[operator](number, x), _reverse(call, operator, a)
+        )
     if operator == "Sub":
         negative = _with_constant(call, "Mul", b, np.array(-1, a.dtype))
         return _with_constant(call, "Add", negative, a)

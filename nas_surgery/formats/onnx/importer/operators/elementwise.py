@@ -66,7 +66,11 @@ def _parametric(call: Call) -> tuple[Curve, str | None, dict[str, float]]:
         return lambda x: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))), "elu", {"alpha": a}
     if operator == "Celu":
         a = float(call.setting("alpha", 1.0))
-        return lambda x: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0) / a)), "celu", {"alpha": a}
+        return (
+            lambda x: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0) / a)),
+            "celu",
+            {"alpha": a},
+        )
     if operator == "Selu":
         a, g = float(call.setting("alpha", 1.6732632)), float(call.setting("gamma", 1.0507010))
         return lambda x: g * np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))), None, {}

@@ -124,5 +124,3 @@ def _of_one_sample(values: Array, view: View, axis: int, channel: int) -> Array:
     if not (moved == moved[:1]).all():
         raise Outside("a constant that differs from sample to sample")
     return moved[0]
-
-

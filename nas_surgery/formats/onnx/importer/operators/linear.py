@@ -37,7 +37,7 @@ def matmul(call: Call) -> Made:
         raise Outside("its weights stand before the inputs, and would mix positions")
     from nas_surgery.formats.onnx.importer.operators.attention import product
 
-    return product(call)
+    return product(call.sketch, call.value(0), call.value(1))
 
 
 def dense(sketch: Sketch, view: View, kernel: Array, bias: Array | None) -> View:

@@ -67,9 +67,7 @@ def instance_norm(call: Call) -> Made:
     if _is_grouped(view):
         return _grouped(call, view, scale, offset)
     view = arranged(call.sketch, view, 1)
-    return call.sketch.on(
-        view, InstanceNorm(scale, offset, epsilon=call.setting("epsilon", 1e-5))
-    )
+    return call.sketch.on(view, InstanceNorm(scale, offset, epsilon=call.setting("epsilon", 1e-5)))
 
 
 def _is_grouped(view: View) -> bool:

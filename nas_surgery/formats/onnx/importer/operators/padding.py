@@ -39,9 +39,7 @@ def _padded(call: Call, view: View, amounts: Sequence[tuple[int, int]], mode: st
     return behind(call, address, view, channel, others)
 
 
-def behind(
-    call: Call, address: int, like: View, channel: int, others: Sequence[int]
-) -> View:
+def behind(call: Call, address: int, like: View, channel: int, others: Sequence[int]) -> View:
     """What a layer gives, arranged like a view that was arranged before it."""
     from nas_surgery.formats.onnx.importer.views import standing
 

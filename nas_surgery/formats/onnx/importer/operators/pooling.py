@@ -37,9 +37,7 @@ def pool(call: Call) -> Made:
     elif any(n != 1 for n in dilations):
         raise Outside("means over windows with gaps")
     else:
-        layer = AveragePool(
-            **shared, count_padding=bool(call.setting("count_include_pad", 0))
-        )
+        layer = AveragePool(**shared, count_padding=bool(call.setting("count_include_pad", 0)))
     return call.sketch.channels_first(call.sketch.add(layer, view.source))
 
 

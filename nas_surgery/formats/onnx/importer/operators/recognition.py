@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import attrs
 import numpy as np
 
 from nas_surgery.formats.onnx.importer.sketch import Sketch

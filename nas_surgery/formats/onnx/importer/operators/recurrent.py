@@ -25,7 +25,10 @@ def recurrent(call: Call) -> Made:
     every, last = call.used[0], len(call.used) > 1 and call.used[1]
     steps = _along(call, view.source, True) if every else None
     if last and steps is not None:
-        ends = [call.sketch.add(_end(call, i, view.shape[1]), address) for i, address in enumerate(steps)]
+        ends = [
+            call.sketch.add(_end(call, i, view.shape[1]), address)
+            for i, address in enumerate(steps)
+        ]
         ends = [call.sketch.add(_flat(), address) for address in ends]
     else:
         ends = _along(call, view.source, False) if last else []
@@ -69,9 +72,7 @@ def _reversed(call: Call, index: int) -> bool:
 
 def _along(call: Call, source: int, sequences: bool) -> list[int]:
     """The layer of each direction."""
-    return [
-        call.sketch.add(_layer(call, i, sequences), source) for i in range(_directions(call))
-    ]
+    return [call.sketch.add(_layer(call, i, sequences), source) for i in range(_directions(call))]
 
 
 def _layer(call: Call, index: int, sequences: bool) -> Layer:

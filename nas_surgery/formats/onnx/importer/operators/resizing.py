@@ -22,7 +22,9 @@ def resize(call: Call) -> Made:
         raise Outside("channels or samples are resized")
     mode = call.setting("mode", "nearest")
     if mode not in ("nearest", "linear") or call.setting("antialias", 0):
-        raise Outside(f"{mode} interpolation" + " with antialiasing" * bool(call.setting("antialias", 0)))
+        raise Outside(
+            f"{mode} interpolation" + " with antialiasing" * bool(call.setting("antialias", 0))
+        )
     address = call.sketch.add(
         Resize(size=tuple(sizes[2:]), mode=mode, **_places(call, mode)), view.source
     )
@@ -48,13 +50,17 @@ def _sizes(call: Call, view: View) -> list[int]:
     if scales is None and call.version >= 11:
         sizes = call.numbers("", 3)
         if sizes:
-            return _for_axes(view, axes, [_batched(call, view, n, a) for n, a in zip(sizes, axes, strict=True)])
+            return _for_axes(
+                view, axes, [_batched(call, view, n, a) for n, a in zip(sizes, axes, strict=True)]
+            )
     if scales is None:
         array = call.optional(2 if call.version >= 11 else place)
         if array is None or array.size != len(axes):
             raise Outside("it has neither sizes nor scales that fit")
         scales = [float(n) for n in array.ravel()]
-    return _for_axes(view, axes, [int(np.floor(view.sizes[a] * s)) for a, s in zip(axes, scales, strict=True)])
+    return _for_axes(
+        view, axes, [int(np.floor(view.sizes[a] * s)) for a, s in zip(axes, scales, strict=True)]
+    )
 
 
 def _batched(call: Call, view: View, size: int, axis: int) -> int:

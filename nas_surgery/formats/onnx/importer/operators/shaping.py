@@ -124,7 +124,10 @@ def expand(call: Call) -> Made:
     view = call.view(0)
     sizes = [int(n) for n in call.constant(1).ravel()]
     own = (1,) * (len(sizes) - view.rank) + view.sizes
-    if any(n not in (1, m, _batch(call.sketch, m)) for n, m in zip(sizes[::-1], own[::-1], strict=False)):
+    if any(
+        n not in (1, m, _batch(call.sketch, m))
+        for n, m in zip(sizes[::-1], own[::-1], strict=False)
+    ):
         raise Outside(f"{view.sizes} is spread to {tuple(sizes)}")
     more = max(len(sizes) - view.rank, 0)
     if any(n != 1 for n in sizes[:more]):
@@ -220,7 +223,10 @@ def _rebatched(sketch: Sketch, view: View, sizes: list[int]) -> list[int]:
     for i, size in enumerate(sizes):
         if now == before and size % fixed == 0:
             if size > fixed == 1 and 0 < i == len(sizes) - 1:
-                i, size = i - 1, sizes[i - 1]  # one sample goes with positions sooner than with channels
+                i, size = (
+                    i - 1,
+                    sizes[i - 1],
+                )  # one sample goes with positions sooner than with channels
             return [*sizes[:i], size // fixed * sketch.batch, *sizes[i + 1 :]]
         now *= size
     raise Outside(f"the batch of {fixed} is not to be found in {sizes}")
