@@ -85,6 +85,7 @@ def per_axis(call: Call, name: str, rank: int) -> Shape:
 
 
 def strides(call: Call, rank: int) -> Shape:
+    """How far windows are apart, along each axis."""
     return per_axis(call, "strides", rank)
 
 
