@@ -292,6 +292,11 @@ def joined() -> dict[str, Network]:
             [windows, Attend(1), Flatten(), dense(24, 2)],
             {1: (0, 0, 0)},
         ),
+        "attention in windows with a bias of each": Network(
+            image,
+            [windows, Attend(3, bias=attention.normal(2, 3, 4, 4)), Flatten(), dense(24, 2)],
+            {1: (0, 0, 0)},
+        ),
         "attention to others": Network(
             sequence,
             [ConcatPositions(), Attend(3), Flatten(), dense(12, 2)],

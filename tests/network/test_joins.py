@@ -31,6 +31,7 @@ EXAMPLES = [  # each with the shapes of its sources, and the multiply-accumulate
     (Attend(2), [(3, 4), (5, 4), (5, 6)], 3 * 5 * (4 + 6)),
     (Attend(2, 0.3, True, BIAS), [(3, 2), (3, 2), (3, 4)], 3 * 3 * (2 + 4)),
     (Attend(2, bias=BIAS[:1]), [(2, 3, 2), (2, 3, 2), (2, 3, 2)], 2 * 3 * 3 * (2 + 2)),
+    (Attend(1, bias=BIAS[:, None]), [(2, 3, 2), (2, 3, 2), (2, 3, 2)], 2 * 3 * 3 * (2 + 2)),
 ]
 every_join = pytest.mark.parametrize(
     ("join", "shapes", "macs"), EXAMPLES, ids=lambda value: getattr(value, "kind", None)
@@ -104,6 +105,11 @@ def test_samples_do_not_mix(join, shapes, macs):
         (Attend(), [(2, 3), (5, 3), (4, 3)], "a value for each key"),
         (Attend(2), [(2, 3), (2, 3), (2, 4)], "channels that 2 heads share equally"),
         (Attend(causal=True), [(2, 3), (5, 3), (5, 3)], "as many keys as queries where it is"),
+        (
+            Attend(1, bias=BIAS[:, None]),
+            [(5, 3, 4), (5, 3, 4), (5, 3, 4)],
+            r"bias \(2, 1, 3, 3\) does not fit 3 queries and 3 keys at \(5,\) outer positions",
+        ),
         (Attend(2, bias=BIAS), [(2, 4), (3, 4), (3, 4)], r"bias \(2, 3, 3\) does not fit 2 quer"),
     ],
 )
@@ -122,10 +128,13 @@ def test_shapes_that_do_not_fit_are_refused(join, shapes, message):
         (lambda: Attend("2"), "Attend.heads needs whole numbers ≥ 1, got '2'"),
         (lambda: Attend(scale=np.inf), "Attend.scale must be a finite number, got inf"),
         (lambda: Attend(causal=1), "Attend.causal must be True or False, got 1"),
-        (lambda: Attend(2, bias=BIAS[0]), r"Attend.bias needs shape \(heads or 1, L, S\), got"),
+        (
+            lambda: Attend(2, bias=BIAS[0]),
+            r"Attend.bias needs shape \(\*outer, 1 or 2, L, S\), got",
+        ),
         (
             lambda: Attend(3, bias=BIAS),
-            r"Attend.bias needs shape \(1 or 3, L, S\), got \(2, 3, 3\)",
+            r"Attend.bias needs shape .*1 or 3, L, S\), got \(2, 3, 3\)",
         ),
     ],
 )
@@ -212,10 +221,15 @@ def test_attention_in_parts_is_attention(monkeypatch):
 
 
 def test_sequences_before_which_axes_stand_are_attended_to_one_by_one():
-    """As windows of an image are."""
+    """As windows of an image are, each with a bias of its own perhaps."""
     q, k, v = inputs([(2, 3, 4), (2, 3, 4), (2, 3, 4)], 2)
-    wanted = np.stack([Attend(2).forward(q[:, i], k[:, i], v[:, i]) for i in (0, 1)], axis=1)
-    assert np.allclose(Attend(2).forward(q, k, v), wanted, atol=1e-14)
+    for bias in (np.zeros((2, 2, 3, 3)), np.stack([BIAS, -BIAS])):
+        parts = [Attend(2, bias=bias[i]).forward(q[:, i], k[:, i], v[:, i]) for i in (0, 1)]
+        found = Attend(2, bias=bias).forward(q, k, v)
+        assert np.allclose(found, np.stack(parts, axis=1), atol=1e-14)
+    assert np.allclose(
+        Attend(2).forward(q, k, v), Attend(2, bias=np.zeros((2, 3, 3))).forward(q, k, v)
+    )
 
 
 @every_join
