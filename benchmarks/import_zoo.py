@@ -14,7 +14,6 @@ the folder, and made only where they are missing.
 import argparse
 import json
 import os
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -23,9 +22,7 @@ from typing import Any
 import numpy as np
 from origin import origin
 
-import nas_surgery as ns
-from nas_surgery.errors import UnsupportedModelError
-from nas_surgery.formats.onnx.foreign import import_onnx
+from nas_surgery.formats.onnx.importer.reading import Refused, imported
 from nas_surgery.formats.onnx.likeness import export_like
 
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "torch", "torchvision")
@@ -85,11 +82,9 @@ def measured(path: Path, x: Any, y: Any) -> dict[str, Any]:
     """What becomes of one file; x, y: inputs and the outputs that are right, or None to have onnxruntime say them."""
     start = time.perf_counter()
     try:
-        held = import_onnx(path)
-    except UnsupportedModelError as error:
-        return {"reasons": list(error.reasons)}
-    except ns.NasSurgeryError as error:
-        return {"reasons": [str(error).removeprefix(f"{path}: ")]}
+        held = imported(path.read_bytes())
+    except Refused as refused:
+        return {"reasons": [str(reason) for reason in refused.reasons]}
     seconds = time.perf_counter() - start
     network, interface = held.network, held.interface
     if x is None:
@@ -108,10 +103,7 @@ def measured(path: Path, x: Any, y: Any) -> dict[str, Any]:
     }
     content = export_like(network, interface)
     found["exported"] = difference(wanted, run(content, x))
-    with tempfile.TemporaryDirectory() as folder:
-        again = Path(folder) / "again.onnx"
-        again.write_bytes(content)
-        found["again"] = difference(forward(held, x), forward(import_onnx(again), x))
+    found["again"] = difference(forward(held, x), forward(imported(content), x))
     found["within"] = max(found["forward"], found["exported"], found["again"]) <= 1e-4
     return found
 

@@ -17,15 +17,13 @@ def onnx_file(nodes, x, *, opset=17, kind="float", batch="N", outputs="y", **con
     graph = parser.parse_graph(f"g ({kind}[{sizes}] x) => ({declared}) {{ {nodes} }}")
     rng = np.random.default_rng(0)
     for name, value in constants.items():
-        array = value if isinstance(value, np.ndarray) else rng.normal(0, 0.5, value)
+        array = rng.normal(0, 0.5, value) if isinstance(value, tuple) else np.asarray(value)
         array = array.astype(np.float32) if array.dtype == np.float64 else array
         graph.initializer.append(numpy_helper.from_array(array, name))
     for number, node in enumerate(graph.node):
         node.name = node.name or f"{node.op_type} {number}"
     versions = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3)]
-    return helper.make_model(
-        graph, opset_imports=versions, ir_version=8
-    ).SerializeToString()
+    return helper.make_model(graph, opset_imports=versions, ir_version=8).SerializeToString()
 
 
 def run(content, x):

@@ -16,7 +16,8 @@ from nas_surgery.network import ModelFileError
 from nas_surgery.network.errors import NetworkError, UnsupportedModelError
 
 MAX_BYTES = 2**31 - 1  # of any protocol buffer
-PATIENCE, BYTES_A_SECOND = 20.0, 4 * 2**20  # seconds that any file gets, and more for larger ones
+PATIENCE, BYTES_A_SECOND = 60.0, 2**20  # seconds that any file gets, and more for larger ones;
+# on a machine that has time, the limit of processor time comes first
 SHOWN = 1  # reasons in a message
 _PROGRAM = (
     "import sys; sys.path.extend({paths!r});"

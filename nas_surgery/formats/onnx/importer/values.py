@@ -44,10 +44,10 @@ class Curved(Promise):
     base: View
     curve: Curve
     plain: Callable[[], View]
-    known: Callable[[Sketch, "Curved"], View | None]
+    known: Callable[[Sketch, View, Curve], View | None]
 
     def _made(self, sketch: Sketch) -> View:
-        found = self.known(sketch, self)
+        found = self.known(sketch, self.base, self.curve)
         return self.plain() if found is None else found
 
 
