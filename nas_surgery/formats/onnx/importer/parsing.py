@@ -156,6 +156,8 @@ def _attribute(proto: Any) -> Any:
         return str(proto.s, "utf-8", "replace")
     if proto.type in (AttributeProto.INT, AttributeProto.FLOAT):
         return helper.get_attribute_value(proto)
-    if proto.type in (AttributeProto.INTS, AttributeProto.FLOATS, AttributeProto.STRINGS):
+    if proto.type == AttributeProto.STRINGS:
+        return [str(text, "utf-8", "replace") for text in proto.strings]
+    if proto.type in (AttributeProto.INTS, AttributeProto.FLOATS):
         return list(helper.get_attribute_value(proto))
     return None  # graphs, sparse tensors and types, which no operator that is read has

@@ -39,13 +39,11 @@ def imported(content: bytes) -> Imported:
             raise Outside("its outputs are not made of one tensor")
     except Outside as outside:
         raise Refused([Reason(str(outside))]) from None
-    refusals = []
-    for layout in layouts(len(port.sizes or ()) - 1):
-        result = _try(graph, port, end, layout)
-        if isinstance(result, Imported):
-            return result
-        refusals.append(result)
-    raise Refused(min(refusals, key=len))
+    tries = [_try(graph, port, end, layout) for layout in layouts(len(port.sizes or ()) - 1)]
+    found = [result for result in tries if isinstance(result, Imported)]
+    if found:
+        return min(found, key=lambda held: len(held.network.layers))
+    raise Refused(min((result for result in tries if isinstance(result, list)), key=len))
 
 
 def _only_input(graph: Graph) -> Port:

@@ -85,6 +85,7 @@ def _parts(view: View, positions: Sequence[Factors]) -> list[Factor]:
 def _selected(sketch: Sketch, source: int, channels: Factors) -> int:
     """A source whose channels stand in the order of their factors."""
     shape = sketch.shape(source)
+    channels = tuple(Factor(len(shape) - 1, f.stride, f.size) for f in channels)
     if channels == standing(source, shape).channels:
         return source
     if prod(factor.size for factor in channels) != shape[-1]:

@@ -52,6 +52,27 @@ class Curved(Promise):
 
 
 @attrs.define(eq=False)
+class Rowed(Promise):
+    """A function of the channels at a position, such as a norm, of a view that has them on one axis.
+
+    curve: from rows (n, channels) to (n, channels or 1), in float64. known: finds the layers that compute it.
+    """
+
+    base: View
+    axis: int
+    curve: Curve
+    known: Callable[[Sketch, View, Curve], View]
+
+    def then(self, curve: Curve) -> "Rowed":
+        """A function of single values behind it."""
+        before = self.curve
+        return attrs.evolve(self, curve=lambda rows: curve(before(rows)))
+
+    def _made(self, sketch: Sketch) -> View:
+        return self.known(sketch, self.base, self.curve)
+
+
+@attrs.define(eq=False)
 class Score(Promise):
     """What queries and keys say of each other, before or behind its Softmax.
 

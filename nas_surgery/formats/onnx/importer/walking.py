@@ -63,19 +63,23 @@ class Walk:
             self._makers.setdefault(results[0].source, node.outputs[0])
 
     def _made(self, node: Node, inputs: list[Value | None]) -> Value | tuple[Value, ...]:
-        if node.domain:
-            raise Outside(f"operators of the domain {node.domain!r} are not read")
         constant = [x for x in inputs if x is None or isinstance(x, np.ndarray)]
         if len(constant) == len(inputs) and folding.is_foldable(node):
             return folding.fold(node, constant)
-        if node.operator in ("Shape", "Size") and not isinstance(inputs[0], Unknown):
+        if (
+            not node.domain
+            and node.operator in ("Shape", "Size")
+            and not isinstance(inputs[0], Unknown)
+        ):
             return self._shape(node, inputs[0])
-        known = node.operator in OPERATORS
-        if any(isinstance(x, Unknown) for x in inputs) and (known or node.operator in HELPERS):
+        kind = f"{node.domain}.{node.operator}" if node.domain else node.operator
+        known = kind in OPERATORS
+        if any(isinstance(x, Unknown) for x in inputs) and (known or kind in HELPERS):
             return Unknown()
         if not known:
-            raise Outside("there is no layer for this operator")
-        return OPERATORS[node.operator](self._call(node, inputs))
+            where = f" of the domain {node.domain!r}" if node.domain else ""
+            raise Outside(f"there is no layer for this operator{where}")
+        return OPERATORS[kind](self._call(node, inputs))
 
     def _shape(self, node: Node, value: Value | None) -> Value:
         from nas_surgery.formats.onnx.importer.operators.elementwise import sizes_of

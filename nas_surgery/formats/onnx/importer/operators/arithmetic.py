@@ -9,12 +9,14 @@ from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.operators.elementwise import base_of, curved
 from nas_surgery.formats.onnx.importer.operators.linear import with_bias
 from nas_surgery.formats.onnx.importer.operators.recognition import known_curve
+from nas_surgery.formats.onnx.importer.operators.rows import combined
 from nas_surgery.formats.onnx.importer.outside import Outside
-from nas_surgery.formats.onnx.importer.settling import aligned, spread
+from nas_surgery.formats.onnx.importer.settling import aligned, on_channels, spread
 from nas_surgery.formats.onnx.importer.sketch import Sketch
-from nas_surgery.formats.onnx.importer.values import Curved, Value, as_view
+from nas_surgery.formats.onnx.importer.values import Curved, Rowed, Value, as_view
 from nas_surgery.formats.onnx.importer.views import View
-from nas_surgery.network import Add, Array, Layer
+from nas_surgery.network import Add, Array, Layer, Normalize
+from nas_surgery.network.wires import INPUT
 
 BINARY: dict[str, Callable[[Array, Array], Array]] = {
     "Add": np.add,
@@ -58,6 +60,10 @@ def _pair(call: Call, operator: str, a: Value | None, b: Value | None) -> Value:
         return changed(operator, a, b)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return BINARY[operator](a, b)
+    if isinstance(a, Rowed) or isinstance(b, Rowed):
+        found = combined(call.sketch, BINARY[operator], a, b)
+        if found is not None:
+            return found
     if isinstance(b, np.ndarray):
         return _with_constant(call, operator, a, b)
     if isinstance(a, np.ndarray):
@@ -69,6 +75,10 @@ def _with_constant(call: Call, operator: str, a: Value | None, b: Array) -> Valu
     if b.size == 1 and b.ndim <= _rank(call.sketch, a):
         number = float(b.reshape(()))
         known = operator in ("Add", "Sub", "Mul", "Div")
+        if operator in ("Add", "Sub") and call.alone and isinstance(a, View):
+            merged = with_bias(call.sketch, a, (b if operator == "Add" else -b).reshape(-1))
+            if merged is not None:
+                return merged
         layer = _linear(call.sketch, operator, b) if known else _none
         return curved(call.sketch, a, lambda x: BINARY[operator](x, number), layer)
     view = as_view(call.sketch, a)
@@ -145,6 +155,20 @@ def prelu(call: Call) -> Made:
     if any(n != 1 for n in values.shape[:-1]):
         raise Outside("slopes that differ from position to position")
     return call.sketch.on(view, PReLU(values.reshape(-1)))
+
+
+@makes("ai.onnx.ml.Scaler")
+def scaler(call: Call) -> Made:
+    """`(x - offset) · scale`, as scikit-learn's scalers become."""
+    view = on_channels(call.sketch, call.view(0), -1)
+    channels = view.shape[-1]
+    offset, scale = (
+        np.broadcast_to(np.asarray(call.setting(name, [start]), np.float32), (channels,))
+        for name, start in (("offset", 0.0), ("scale", 1.0))
+    )
+    if view.source == INPUT and scale.all():
+        return call.sketch.on(view, Normalize(offset, 1 / scale))
+    return scaled(call.sketch, shifted(call, view, -offset), scale)
 
 
 def _placed_shift(sketch: Sketch, view: View, values: Array) -> View:

@@ -15,7 +15,7 @@ from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.operators.recognition import known_curve
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.sketch import Sketch
-from nas_surgery.formats.onnx.importer.values import Curve, Curved, Score, Value, as_view
+from nas_surgery.formats.onnx.importer.values import Curve, Curved, Rowed, Score, Value, as_view
 from nas_surgery.formats.onnx.importer.views import View
 from nas_surgery.network import Activation, Array
 
@@ -138,6 +138,8 @@ def curved(
     sketch: Sketch, value: Value | None, curve: Curve, layer: Callable[[View], View]
 ) -> Value:
     """A function of a view, or of a function of a view; `layer` applies it by itself."""
+    if isinstance(value, Rowed):
+        return value.then(curve)
     base, before = base_of(sketch, value)
 
     def plain() -> View:
@@ -159,4 +161,6 @@ def base_of(sketch: Sketch, value: Value | None) -> tuple[View, Curve]:
 
 def sizes_of(sketch: Sketch, value: Value | None) -> tuple[int, ...]:
     """The shape of a tensor, for which no promise has to be kept."""
-    return value.tensor.sizes if isinstance(value, Score) else base_of(sketch, value)[0].sizes
+    if isinstance(value, Score):
+        return value.tensor.sizes
+    return base_of(sketch, value)[0].sizes

@@ -27,6 +27,12 @@ def known_curve(sketch: Sketch, view: View, curve: Curve) -> View | None:
     return view
 
 
+def is_known(curve: Curve) -> bool:
+    """Whether there are layers that compute a function of single values."""
+    with np.errstate(all="ignore"):
+        return _layers(curve(GRID)) is not None
+
+
 def _layers(found: Array) -> list[Layer] | None:
     """The layers that give these values on the grid."""
     if not np.isfinite(found).all():
