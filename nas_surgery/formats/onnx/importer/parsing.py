@@ -14,6 +14,7 @@ from nas_surgery.network import Array
 OPSETS = range(6, 27)
 DOMAINS = ("", "ai.onnx.ml")
 MAX_NODES = 50_000
+MAX_DEPTH = 32  # of functions that call others
 MAX_AXES = 16
 HALVES = frozenset({10, 16})  # float16 and bfloat16, read as float32
 KINDS = HALVES | {1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13}  # of 8 bits and more, real, or bool
@@ -60,14 +61,29 @@ def _inlined(model: Any) -> Any:
     """The model with the functions that it defines itself put where they are called."""
     if not model.functions:
         return model
-    if len(model.functions) > MAX_NODES:
-        raise Outside(f"{len(model.functions):,} functions are more than {MAX_NODES:,}")
+    if _nodes_inlined(model) > MAX_NODES:
+        raise Outside(f"its functions make more than {MAX_NODES:,} nodes")
     from onnx import inliner
 
     try:
         return inliner.inline_local_functions(model)
     except Exception as error:  # of C++
         raise Outside(f"its functions cannot be put in place: {error}") from None
+
+
+def _nodes_inlined(model: Any) -> int:
+    """How many nodes there are once every function stands where it is called."""
+    bodies = {(each.domain, each.name): each.node for each in model.functions}
+    counts: dict[tuple[str, str], int] = {}
+    for _ in range(MAX_DEPTH):
+        waiting = [key for key in bodies if key not in counts]
+        for key in waiting:
+            called = [(node.domain, node.op_type) for node in bodies[key]]
+            if all(name in counts for name in called if name in bodies):
+                counts[key] = sum(counts.get(name, 1) for name in called)
+        if not waiting:
+            return sum(counts.get((node.domain, node.op_type), 1) for node in model.graph.node)
+    raise Outside(f"its functions call each other more than {MAX_DEPTH} deep")
 
 
 def _opsets(model: Any) -> dict[str, int]:
