@@ -6,10 +6,15 @@ of that case, and that returns one that trains it.
 
 from collections.abc import Callable
 from importlib import util
-from itertools import pairwise
+from itertools import pairwise, product
+from time import perf_counter
+from typing import Any
 
 import attrs
 import numpy as np
+from training_images import IMAGES
+
+from nas_surgery import Network
 
 BATCH, CLASSES, RATE = 16, 10, 0.005
 BACKENDS = ("numpy", "torch", "tensorflow")
@@ -21,7 +26,8 @@ Train = Callable[[int], object]  # takes a number of epochs
 class Case:
     """A network, and how long to train it in one repeat.
 
-    updates: steps that it has behind it already, for a backend that compiles after a while.
+    hidden: widths of a dense network; of a convolutional one, which is named in `images`, that of its
+    first layer. updates: steps that it has behind it already, for a backend that compiles after a while.
     """
 
     name: str
@@ -30,19 +36,28 @@ class Case:
     samples: int = 10000
     epochs: int = 5
     updates: int = 2**16
+    batch: int = BATCH
+    images: str | None = None
 
     @property
     def steps(self) -> int:
-        return self.epochs * self.samples // BATCH
+        return self.epochs * self.samples // self.batch
+
+    @property
+    def network(self) -> Network:
+        """As our backends train it."""
+        if self.images:
+            return IMAGES[self.images][0](*self.hidden)
+        return Network.dense(self.inputs, self.hidden, CLASSES)
 
     def other_topology(self, number: int) -> "Case":
         """A case of one step, the first one, with slightly wider layers."""
         hidden = tuple(units + number for units in self.hidden)
-        return attrs.evolve(self, hidden=hidden, samples=BATCH, epochs=1, updates=0)
+        return attrs.evolve(self, hidden=hidden, samples=self.batch, epochs=1, updates=0)
 
 
 Build = Callable[[Case], Train]
-Contender = Callable[[Case], Build]
+Contender = Callable[[Case], Build | None]  # None where it cannot train such a network
 
 CASES = (
     Case("small-784", 784, (10,)),
@@ -52,32 +67,40 @@ CASES = (
     Case("medium-3072", 3072, (10, 10, 10)),
     Case("large-3072", 3072, (300, 100, 100), epochs=2),
     Case("wide-784", 784, (1024, 1024, 1024), samples=4000, epochs=1),
+    Case("lenet", 784, (6,), samples=2560, epochs=1, batch=64, images="lenet"),
+    Case("resnet8", 3072, (16,), samples=1280, epochs=1, batch=64, images="resnet8"),
 )
 
 
 def data(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (samples, inputs) and labels (samples,)."""
+    """Inputs (samples, inputs), or images with channels last, and labels (samples,)."""
     generator = np.random.default_rng(0)
-    x = generator.standard_normal((case.samples, case.inputs), np.float32)
+    shape = case.network.input_shape if case.images else (case.inputs,)
+    x = generator.standard_normal((case.samples, *shape), np.float32)
     return x, generator.integers(CLASSES, size=case.samples)
 
 
 def backend(name: str) -> Contender:
-    from nas_surgery import Network, Samples, TrainState
+    from nas_surgery import Samples, TrainState
     from nas_surgery import backend as find_backend
+    from nas_surgery.errors import BackendError
     from nas_surgery.training.optimizers import SGD
     from nas_surgery.training.plans import Recipe
     from nas_surgery.training.state import Slots
 
-    engine, recipe = find_backend(name), Recipe(SGD(RATE), batch_size=BATCH)
+    engine = find_backend(name)
 
-    def take_in(case: Case) -> Build:
+    def take_in(case: Case) -> Build | None:
+        try:
+            engine.check(case.network)
+        except BackendError:
+            return None
         placed = engine.place(Samples(*data(case)))
 
         def build(case: Case) -> Train:
-            network = Network.dense(case.inputs, case.hidden, CLASSES)
-            state = TrainState(network, Slots({}, case.updates), case.updates)
-            steps = case.samples // BATCH
+            recipe = Recipe(SGD(RATE), batch_size=case.batch)
+            state = TrainState(case.network, Slots({}, case.updates), case.updates)
+            steps = case.samples // case.batch
             return lambda epochs: engine.train(
                 state, placed, recipe.plan(case.samples, 0, epochs * steps)
             )
@@ -87,7 +110,9 @@ def backend(name: str) -> Contender:
     return take_in
 
 
-def keras_fit(case: Case) -> Build:
+def keras_fit(case: Case) -> Build | None:
+    if case.images:
+        return None
     import keras
     import tensorflow as tf
 
@@ -107,27 +132,64 @@ def keras_fit(case: Case) -> Build:
 
 def torch_loop(case: Case) -> Build:
     import torch
-    from torch import nn
 
     torch.set_num_threads(1)
     x, y = map(torch.from_numpy, data(case))
 
     def build(case: Case) -> Train:
-        sizes = (case.inputs, *case.hidden, CLASSES)
-        pairs = [(nn.Linear(*pair), nn.ReLU()) for pair in pairwise(sizes)]
-        model = nn.Sequential(*[module for pair in pairs for module in pair][:-1])
-        optimizer, loss = torch.optim.SGD(model.parameters(), RATE), nn.CrossEntropyLoss()
-
-        def train(epochs: int) -> None:
-            for _ in range(epochs):
-                for rows in torch.randperm(case.samples).split(BATCH):
-                    optimizer.zero_grad()
-                    loss(model(x[rows]), y[rows]).backward()
-                    optimizer.step()
-
-        return train
+        if not case.images:
+            return _torch_train(_torch_dense(case), x, y, case, {})
+        if case.samples != len(x):  # for its set-up alone
+            return _torch_train(_torch_images(case), x.movedim(-1, 1), y, case, {})
+        return _best_torch_loop(case, x.movedim(-1, 1), y)
 
     return build
+
+
+def _torch_dense(case: Case) -> Any:
+    from torch import nn
+
+    sizes = (case.inputs, *case.hidden, CLASSES)
+    pairs = [(nn.Linear(*pair), nn.ReLU()) for pair in pairwise(sizes)]
+    return nn.Sequential(*[module for pair in pairs for module in pair][:-1])
+
+
+def _torch_images(case: Case) -> Any:
+    import torch
+
+    assert case.images
+    return IMAGES[case.images][1](*case.hidden).to(memory_format=torch.channels_last)
+
+
+def _best_torch_loop(case: Case, x: Any, y: Any) -> Train:
+    """The fastest over some steps: how tensors lie, and how the optimizer goes through its weights."""
+    import torch
+
+    tried, few = [], attrs.evolve(case, samples=4 * case.batch)
+    ways = [{}, {"foreach": False}, {"fused": True}]
+    for lie, way in product((torch.channels_last, torch.contiguous_format), ways):
+        model, inputs = _torch_images(case).to(memory_format=lie), x.contiguous(memory_format=lie)
+        _torch_train(model, inputs, y, few, way)(1)  # warm-up
+        start = perf_counter()
+        _torch_train(model, inputs, y, few, way)(1)
+        tried.append((perf_counter() - start, model, inputs, way))
+    _, model, inputs, way = min(tried, key=lambda each: each[0])
+    return _torch_train(model, inputs, y, case, way)
+
+
+def _torch_train(model: Any, x: Any, y: Any, case: Case, way: dict[str, bool]) -> Train:
+    import torch
+
+    optimizer, loss = torch.optim.SGD(model.parameters(), RATE, **way), torch.nn.CrossEntropyLoss()
+
+    def train(epochs: int) -> None:
+        for _ in range(epochs):
+            for rows in torch.randperm(case.samples).split(case.batch):
+                optimizer.zero_grad()
+                loss(model(x[rows]), y[rows]).backward()
+                optimizer.step()
+
+    return train
 
 
 CONTENDERS: dict[str, Callable[[], Contender]] = {

@@ -4,13 +4,15 @@
 
 One process for each contender; their repeats take turns, so that all meet the same weather, and the
 best of each counts. Data are synthetic: inputs of unit variance, random labels of ten classes.
-Steps are plain SGD on batches of 16, over whole epochs, each in an order of its own.
+Steps are plain SGD over whole epochs, each in an order of its own, on batches of 16; LeNet and
+ResNet-8 (`training_images.py`) on batches of 64.
 
 - numpy, torch, tensorflow: `Backend.train`, making the plan of batches included, as late in a run
   as a backend has compiled whatever it compiles
 - keras: `model.fit` as the paper's authors call it: on a tf.data pipeline (from_tensor_slices, cached,
   shuffled, batched), with accuracy as metric and default settings otherwise
-- torch loop: `nn.Sequential`, `optim.SGD`, zero_grad, backward, step over tensors in memory, one thread
+- torch loop: `nn.Sequential`, `optim.SGD`, zero_grad, backward, step over tensors in memory, one thread;
+  of a convolutional network the fastest of channels first or last, and of the optimizer's ways
 
 Set-up is the time from a topology never seen before to the end of its first step, with the
 framework warm and the data in place.
@@ -31,7 +33,7 @@ from time import perf_counter
 from typing import Any
 
 import attrs
-from training_contenders import BATCH, CASES, CLASSES, CONTENDERS, Case, Contender, present
+from training_contenders import CASES, CLASSES, CONTENDERS, Case, Contender, present
 
 REPEATS, TOPOLOGIES = 5, 3
 PACKAGES = ("nas-surgery", "numpy", "scipy", "torch", "tensorflow", "keras")
@@ -58,17 +60,21 @@ class _Worker:
 
     def __init__(self, contender: Contender, case: Case) -> None:
         self.case, self._build = case, contender(case)
-        self._run = self._build(case)
-        self._run(case.epochs)  # warm-up: whatever is compiled is compiled now
+        if self._build:
+            self._run = self._build(case)
+            self._run(case.epochs)  # warm-up: whatever is compiled is compiled now
 
-    def train(self) -> float:
-        """Seconds for one repeat."""
-        return _seconds(lambda: self._run(self.case.epochs))
+    def train(self) -> float | None:
+        """Seconds for one repeat; None where the contender does not train such a network."""
+        return _seconds(lambda: self._run(self.case.epochs)) if self._build else None
 
-    def setup(self) -> float:
+    def setup(self) -> float | None:
         """Least seconds from a new topology to the end of its first step."""
+        if not self._build:
+            return None
+        build = self._build
         others = [self.case.other_topology(i) for i in range(1, TOPOLOGIES + 1)]
-        return min(_seconds(lambda other=other: self._build(other)(1)) for other in others)
+        return min(_seconds(lambda other=other: build(other)(1)) for other in others)
 
 
 def _seconds(action: Callable[[], object]) -> float:
@@ -94,7 +100,7 @@ class Process:
             env=environment,
         )
 
-    def ask(self, case: Case, what: str) -> float:
+    def ask(self, case: Case, what: str) -> float | None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps([CASES.index(case), what]), file=self._process.stdin, flush=True)
@@ -102,7 +108,8 @@ class Process:
         if not answer:
             self._errors.seek(0)
             raise SystemExit(f"{self._errors.read()}\n{self.name} failed on {case.name}")
-        return float(json.loads(answer))
+        seconds = json.loads(answer)
+        return None if seconds is None else float(seconds)
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -112,12 +119,15 @@ class Process:
 
 def measure(case: Case, processes: Iterable[Process]) -> dict[str, Any]:
     """Microseconds per step and set-up seconds of every contender on a case."""
-    processes = list(processes)
-    seconds: dict[str, list[float]] = {process.name: [] for process in processes}
+    able, seconds = list(processes), {}
     for _ in range(REPEATS):
-        for process in processes:
-            seconds[process.name].append(process.ask(case, "train"))
-    setup = {process.name: process.ask(case, "setup") for process in processes}
+        for process in list(able):
+            taken = process.ask(case, "train")
+            if taken is None:
+                able.remove(process)
+            else:
+                seconds.setdefault(process.name, []).append(taken)
+    setup = {process.name: process.ask(case, "setup") for process in able}
     return {
         **attrs.asdict(case),
         "steps": case.steps,
@@ -137,7 +147,8 @@ def ratio(result: dict[str, Any], contender: str, rival: str) -> float | None:
 
 def print_result(result: dict[str, Any]) -> None:
     print(
-        f"\n{result['name']}: {result['inputs']}-{'-'.join(map(str, result['hidden']))}-{CLASSES}"
+        f"\n{result['name']}: {result['inputs']}-{'-'.join(map(str, result['hidden']))}-{CLASSES},"
+        f" batches of {result['batch']}"
     )
     print(f"{'':12}{'µs per step':>12}{'set-up s':>10}{'× keras':>9}{'× torch loop':>14}")
     for name, speed in result["us_per_step"].items():
@@ -203,7 +214,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "versions": versions(),
-        "settings": {"batch": BATCH, "repeats": REPEATS, "threads": arguments.threads},
+        "settings": {"repeats": REPEATS, "threads": arguments.threads},
         "results": compete(cases, names, arguments.threads),
     }
     if arguments.json:

@@ -230,8 +230,17 @@ class Network:
             for field, array in layer.parameters().items()
         }
 
+    def statistics(self) -> dict[str, Array]:
+        """The arrays that training measures, by name, such as "layers.3.mean"."""
+        return {
+            array_name(address, field): array
+            for address, layer in enumerate(self.layers)
+            for field, array in layer.arrays().items()
+            if field in layer.statistics
+        }
+
     def with_parameters(self, values: Mapping[str, Array]) -> "Network":
-        """The same structure with new trainable arrays, named as in `parameters`; the rest is shared."""
+        """The same structure with new arrays, named as in `parameters` or `statistics`; the rest is shared."""
         changes: dict[int, dict[str, Array]] = {}
         for name, array in values.items():
             _, address, field = name.split(".")

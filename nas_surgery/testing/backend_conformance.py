@@ -2,6 +2,8 @@
 
 from nas_surgery.testing.backend.dropout import Dropouts
 from nas_surgery.testing.backend.faults import Faults
+from nas_surgery.testing.backend.graphs import Graphs
+from nas_surgery.testing.backend.layer_kinds import LayerKinds
 from nas_surgery.testing.backend.learning import Learning
 from nas_surgery.testing.backend.native import Translation
 from nas_surgery.testing.backend.optimizers import Optimizers
@@ -9,7 +11,17 @@ from nas_surgery.testing.backend.prediction import Prediction
 from nas_surgery.testing.backend.resuming import Resuming
 
 
-class BackendConformance(Translation, Prediction, Learning, Optimizers, Resuming, Dropouts, Faults):
+class BackendConformance(
+    Translation,
+    Prediction,
+    Learning,
+    LayerKinds,
+    Graphs,
+    Optimizers,
+    Resuming,
+    Dropouts,
+    Faults,
+):
     """Inherit this in a test module and override the fixture `backend`; every test then runs on it.
 
     What a backend does not offer is declared by the attributes of `BackendSuite`: `device`,

@@ -1,11 +1,15 @@
 """What results are compared with: tolerances, finite differences, the NumPy backend in float64."""
 
 from collections.abc import Mapping
+from typing import Any
 
+import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nas_surgery.network import Array, Network
+from nas_surgery.network.network import array_name
+from nas_surgery.network.wires import walk
 from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.training.evaluation import evaluate
 from nas_surgery.training.plans import TrainingPlan
@@ -73,3 +77,52 @@ def _nudged(array: Array, place: tuple[int, ...], difference: float) -> Array:
     nudged = array.copy()
     nudged[place] += difference
     return nudged
+
+
+def in_training(network: Network, x: Array) -> tuple[Network, dict[str, Array]]:
+    """The float64 network as a step of training on inputs (N, *input_shape) normalises by them, and the
+    statistics behind that step: means and *unbiased* variances, each moved by the layer's momentum.
+
+    Of a single value per channel there is no variance, and that of the layer stays.
+    """
+    wide = network.astype(np.float64)
+    layers: list[Any] = list(wide.layers)
+    statistics: dict[str, Array] = {}
+
+    def step(address: int, *xs: Array) -> Array:
+        layer = layers[address]
+        if layer.statistics:
+            values = xs[0].reshape(-1, xs[0].shape[-1])
+            mean, variance = values.mean(axis=0), values.var(axis=0)
+            share, count = layer.momentum, len(values)
+            unbiased = variance * count / (count - 1) if count > 1 else layer.variance
+            for field, measured in (("mean", mean), ("variance", unbiased)):
+                moved = (1 - share) * getattr(layer, field) + share * measured
+                statistics[array_name(address, field)] = moved
+            layers[address] = attrs.evolve(layer, mean=mean, variance=variance)
+        result: Array = layers[address].forward(*xs)
+        return result
+
+    walk(wide.sources, x.astype(np.float64), step)
+    return attrs.evolve(wide, layers=layers), statistics
+
+
+def training_loss(network: Network, samples: Samples, loss: str) -> float:
+    """The mean loss that a step of training sees, without dropout, in float64."""
+    return mean_loss(in_training(network, samples.x)[0], samples, loss)
+
+
+def slope_along(
+    network: Network, samples: Samples, direction: Mapping[str, Array], loss: str
+) -> float:
+    """The derivative of `training_loss` where parameters move in a direction, by central differences."""
+    wide = network.astype(np.float64)
+    held = wide.parameters()
+    length = float(np.sqrt(sum(np.sum(np.square(d)) for d in direction.values())))
+    step = 1e-5 / length
+    moved = [
+        wide.with_parameters({name: held[name] + s * d for name, d in direction.items()})
+        for s in (step, -step)
+    ]
+    high, low = (training_loss(each, samples, loss) for each in moved)
+    return (high - low) / (2 * step)

@@ -73,7 +73,7 @@ def test_outputs_with_positions_are_printed_too(here):
     assert call("inspect", "positions.onnx")[0] == 0
     message = "one vector of outputs is needed for each sample"
     with pytest.raises(ns.NasSurgeryError, match=message):
-        ns.run({}, network=network, data=(x, [0, 1, 0]), out=here / "run")
+        ns.run({}, network=network, data=(np.tile(x, (9, 1, 1)), [0, 1, 0] * 9), out=here / "run")
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.csv", "out.txt"])

@@ -6,6 +6,7 @@ come from the host before each replay, and logits are kept behind it.
 
 import torch
 
+from nas_surgery_torch.graph_step import GraphStep
 from nas_surgery_torch.step import Step
 from nas_surgery_torch.stretches import Stretch
 
@@ -24,7 +25,7 @@ class GraphedStep:
     """
 
     def __init__(
-        self, step: Step, x: torch.Tensor, rate: torch.Tensor, seed: int, capacity: int
+        self, step: Step | GraphStep, x: torch.Tensor, rate: torch.Tensor, seed: int, capacity: int
     ) -> None:
         self.step, self.x, self.rate, self.seed = step, x, rate, seed
         outputs, batch = step.logits.shape

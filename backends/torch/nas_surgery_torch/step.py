@@ -1,14 +1,16 @@
 """One training step for batches of one size, as a list of calls on tensors that stay in place."""
 
+from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 
 import torch
 
-from nas_surgery.network import Dropout, Network, keyed_generator
+from nas_surgery.network import Dropout, Network
 from nas_surgery.network.network import array_name
 from nas_surgery_torch.layers import Call, DenseNode, DropoutNode, Node, Tensors, node
 from nas_surgery_torch.losses import Loss
+from nas_surgery_torch.masks import Masks
 
 
 class Step:
@@ -35,7 +37,7 @@ class Step:
         some = next(iter(weights.values()))
         self.x = some.new_empty(batch, *network.shapes[network.prefix])
         nodes = _nodes(network, self.x, weights, gradients)
-        self.masks = Masks(network, nodes)
+        self.masks = Masks(_masks(network, nodes))
         self.logits = nodes[-1].y.t()
         self._gradient = torch.empty_like(self.logits)
         self._forward = list(chain.from_iterable(each.forward for each in nodes))
@@ -52,23 +54,11 @@ class Step:
             call()
 
 
-class Masks:
-    """The dropout masks of a step: the same as the NumPy backend's, keyed by seed, step and layer."""
-
-    def __init__(self, network: Network, nodes: list[Node]) -> None:
-        layers = enumerate(network.layers[network.prefix :], network.prefix)
-        self._all = [
-            (address, layer.rate, each.mask)
-            for (address, layer), each in zip(layers, nodes, strict=True)
-            if isinstance(layer, Dropout) and isinstance(each, DropoutNode)
-        ]
-
-    def draw(self, seed: int, step: int) -> None:
-        """Fill the masks for a step of the run."""
-        for address, rate, mask in self._all:
-            generator = keyed_generator(seed, "dropout", step, address)
-            kept = torch.from_numpy(generator.random(tuple(mask.shape)) >= rate)
-            mask.copy_(kept).div_(1 - rate)
+def _masks(network: Network, nodes: list[Node]) -> Iterator[tuple[int, float, torch.Tensor]]:
+    layers = enumerate(network.layers[network.prefix :], network.prefix)
+    for (address, layer), each in zip(layers, nodes, strict=True):
+        if isinstance(layer, Dropout) and isinstance(each, DropoutNode):
+            yield address, layer.rate, each.mask
 
 
 def _nodes(

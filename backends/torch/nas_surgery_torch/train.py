@@ -1,11 +1,16 @@
 """The backend: training and prediction with PyTorch."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 
 from nas_surgery.network import Array, Network, Shape
+from nas_surgery.network.functions import FUNCTIONS
 from nas_surgery.training.backend import Backend, raw_samples
 from nas_surgery.training.optimizers import SGD, slot_names
 from nas_surgery.training.plans import TrainingPlan
@@ -14,21 +19,31 @@ from nas_surgery_torch import cuda_graph, translate
 from nas_surgery_torch.cuda_graph import GraphedStep
 from nas_surgery_torch.data import PlacedSamples, moved
 from nas_surgery_torch.devices import named_device, present_devices, repeatable
+from nas_surgery_torch.graph import Graph, check_inputs, is_dense_chain
+from nas_surgery_torch.graph_step import GraphStep
 from nas_surgery_torch.layers import Call
-from nas_surgery_torch.layout import Layout
+from nas_surgery_torch.layout import Layout, fixed_arrays
 from nas_surgery_torch.losses import LOSSES
+from nas_surgery_torch.operators import OPERATORS
 from nas_surgery_torch.optimizers import clip_calls, update_calls
 from nas_surgery_torch.step import Step
 from nas_surgery_torch.stretches import Stretch, stretches
 
 PREDICT_ROWS = 1024
+PREDICT_VALUES = 2**23  # of the largest tensor
 LOGITS_KEPT = 2**20  # of the steps between two looks at the losses
 
 
 class TorchBackend(Backend):
-    """Trains dense networks with PyTorch on the CPU, CUDA or Apple's MPS."""
+    """Trains networks with PyTorch on the CPU, CUDA or Apple's MPS.
+
+    Dense chains go through steps unrolled by hand (`step.py`), all others through autograd
+    (`graph_step.py`).
+    """
 
     name = "torch"
+    forks = True
+    layer_kinds = frozenset({*OPERATORS, *(f"activation {name}" for name in FUNCTIONS)})
 
     def devices(self) -> tuple[str, ...]:
         return present_devices()
@@ -43,7 +58,7 @@ class TorchBackend(Backend):
         self.check_training(state.network)
         placed = self._placed(data)
         macs = state.network.macs * plan.batch_size
-        with repeatable(placed.device, macs), torch.inference_mode():
+        with repeatable(placed.device, macs), _without_gradients(state.network):
             training = _Training(state, placed, plan)
             losses = training.run()
             return training.state(len(losses)), losses
@@ -52,12 +67,12 @@ class TorchBackend(Backend):
         self.check(network)
         placed = self._placed(x)
         with repeatable(placed.device, network.macs * PREDICT_ROWS), torch.inference_mode():
-            inputs = placed.inputs(network)
-            model = translate.modules(network.layers[network.prefix :]).eval().to(placed.device)
-            parts = [model(rows).cpu() for rows in torch.split(inputs, PREDICT_ROWS)]
+            inputs, run = placed.inputs(network), _inference(network, placed.device)
+            check_inputs(network, inputs)
+            parts = [run(rows).cpu() for rows in torch.split(inputs, _rows(network))]
         return torch.cat(parts).numpy()
 
-    def to_native(self, network: Network) -> torch.nn.Sequential:
+    def to_native(self, network: Network) -> torch.nn.Module:
         self.check(network)
         return translate.to_native(network)
 
@@ -73,6 +88,27 @@ class TorchBackend(Backend):
         return self.place(data if isinstance(data, Samples) else raw_samples(data))
 
 
+def _without_gradients(network: Network) -> AbstractContextManager[object]:
+    """What surrounds training: what autograd keeps cannot be made in inference mode."""
+    return torch.inference_mode() if is_dense_chain(network) else torch.no_grad()
+
+
+def _inference(network: Network, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Logits from what enters the first layer that can change."""
+    if is_dense_chain(network):
+        return translate.chain_modules(network.layers[network.prefix :]).eval().to(device)
+    layout = Layout(network, device)
+    weights = layout.views(layout.pack(network.parameters()))
+    graph = Graph(network)
+    return partial(graph, arrays=graph.arrays(weights, fixed_arrays(network, device)))
+
+
+def _rows(network: Network) -> int:
+    """How many samples are predicted at a time."""
+    widest = max(map(prod, network.shapes))
+    return min(PREDICT_ROWS, max(1, PREDICT_VALUES // widest))
+
+
 class _Training:
     """The tensors of a stretch of training, and a step for each size of batch."""
 
@@ -82,18 +118,22 @@ class _Training:
         if plan.loss == "cross_entropy":
             data.check_classes(outputs)
         self.x, self.y = data.inputs(self.network), data.y
+        check_inputs(self.network, self.x)
         self.layout = Layout(self.network, data.device)
         self.loss = LOSSES[plan.loss](outputs, self.layout.dtype)
         self.rate = self._scalar(data.device)
         self.weights = self.layout.pack(self.network.parameters())
+        self.fixed = fixed_arrays(self.network, data.device)
         self.slots = self._slots(state.slots)
         self.updates = state.slots.updates if state.slots else 0
         plain = plan.optimizer == SGD(plan.optimizer.learning_rate)
-        self.at_once = plain and plan.clip_norm is None  # each product updates its weights
+        self.by_hand = is_dense_chain(self.network)
+        # each product updates its weights
+        self.at_once = self.by_hand and plain and plan.clip_norm is None
         self.gradient = None if self.at_once else self.layout.zeros()
         self.update = self._update_calls()
         self.capacity = max(1, LOGITS_KEPT // (outputs * plan.batch_size))
-        self.steps: dict[int, Step] = {}
+        self.steps: dict[int, Step | GraphStep] = {}
         self.graphed: GraphedStep | None = None
 
     def run(self) -> Array:
@@ -108,7 +148,9 @@ class _Training:
 
     def state(self, steps: int) -> TrainState:
         """The trained network and the optimizer's slots as values of the core."""
-        network = self.network.with_parameters(self.layout.unpack(self.weights))
+        measured = {name: self.fixed[name].cpu().numpy() for name in self.network.statistics()}
+        trained = self.layout.unpack(self.weights)
+        network = self.network.with_parameters({**trained, **measured})
         values = {slot: self.layout.unpack(vector) for slot, vector in self.slots.items()}
         return TrainState(network, Slots(values, self.updates + steps), self.before.step + steps)
 
@@ -141,7 +183,7 @@ class _Training:
         else:
             self._train_eagerly(step, stretch)
 
-    def _train_eagerly(self, step: Step, stretch: Stretch) -> None:
+    def _train_eagerly(self, step: Step | GraphStep, stretch: Stretch) -> None:
         for number, (indices, target, rate, logits) in enumerate(stretch, stretch.first):
             torch.index_select(self.x, 0, indices, out=step.x)
             self.rate.copy_(rate)
@@ -149,19 +191,35 @@ class _Training:
             step.run(target)
             logits.copy_(step.logits)
 
-    def _step(self, size: int) -> Step:
+    def _step(self, size: int) -> Step | GraphStep:
         """The step for batches of that size."""
         if size not in self.steps:
-            self.steps[size] = Step(
-                self.network,
-                self.layout.views(self.weights),
-                None if self.gradient is None else self.layout.views(self.gradient),
-                self.loss,
-                self.rate if self.at_once else self.loss.factor(size),
-                self.update,
-                size,
-            )
+            self.steps[size] = self._chain_step(size) if self.by_hand else self._graph_step(size)
         return self.steps[size]
+
+    def _chain_step(self, size: int) -> Step:
+        return Step(
+            self.network,
+            self.layout.views(self.weights),
+            None if self.gradient is None else self.layout.views(self.gradient),
+            self.loss,
+            self.rate if self.at_once else self.loss.factor(size),
+            self.update,
+            size,
+        )
+
+    def _graph_step(self, size: int) -> GraphStep:
+        assert self.gradient is not None
+        return GraphStep(
+            self.network,
+            self.layout.views(self.weights),
+            self.layout.views(self.gradient),
+            self.fixed,
+            self.loss,
+            self.loss.factor(size),
+            self.update,
+            size,
+        )
 
     def _scalar(self, device: torch.device) -> torch.Tensor:
         """Where a step finds its learning rate; the fused kernels on CUDA read float32 only."""

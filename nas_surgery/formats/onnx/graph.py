@@ -137,6 +137,13 @@ class Graph:
             return name
         return self.node("Unsqueeze", name, self.whole(*range(1, like.rank - 1)))
 
+    def maker(self, name: str) -> str:
+        """The operator that gives what is called so, that before where it does nothing; "" of an input."""
+        node = next((node for node in self.nodes if node.output[0] == name), None)
+        if node is None:
+            return ""
+        return self.maker(node.input[0]) if node.op_type == "Identity" else str(node.op_type)
+
     def finish(self, tensor: Tensor) -> None:
         """Give the last value the name of the output."""
         name = self.last(tensor)

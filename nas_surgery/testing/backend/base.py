@@ -77,4 +77,5 @@ def state_bits(state: TrainState) -> dict[str, bytes]:
         "updates": np.array(state.slots.updates if state.slots else 0),
         "step": np.array(state.step),
     }
-    return bits({**state.network.parameters(), **held, **counts})
+    network = state.network
+    return bits({**network.parameters(), **network.statistics(), **held, **counts})

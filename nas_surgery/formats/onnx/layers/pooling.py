@@ -13,7 +13,7 @@ from nas_surgery.network.layers.windows import Windows
 
 def _max_pool(graph: Graph, layer: MaxPool, x: Tensor) -> Tensor:
     steps = window_attributes(_all_padded(layer.windows, x.shape[:-1]), x.shape[:-1])
-    return graph.made(graph.node("MaxPool", graph.first(x), **steps), first=True)
+    return graph.made(graph.node("MaxPool", _unfused(graph, x), **steps), first=True)
 
 
 def _average_pool(graph: Graph, layer: AveragePool, x: Tensor) -> Tensor:
@@ -21,12 +21,23 @@ def _average_pool(graph: Graph, layer: AveragePool, x: Tensor) -> Tensor:
     windows = _all_padded(layer.windows, positions)
     steps = window_attributes(windows, positions)
     counted = int(layer.count_padding)
-    name = graph.node("AveragePool", graph.first(x), count_include_pad=counted, **steps)
+    name = graph.node("AveragePool", _unfused(graph, x), count_include_pad=counted, **steps)
     if counted and windows.padding != layer.windows.padding:
         counts = layer.counts(positions)
         share = graph.own("share", np.moveaxis(windows.places / counts, -1, 0))
         name = graph.node("Mul", name, share)
     return graph.made(name, first=True)
+
+
+def _unfused(graph: Graph, x: Tensor) -> str:
+    """The tensor, channels first, with a node behind a Pad that changes nothing.
+
+    onnxruntime takes a Pad into the pool behind it, where its zeros do not count.
+    """
+    name = graph.first(x)
+    if graph.maker(name) != "Pad":
+        return name
+    return graph.node("Max", name, graph.number(float(np.finfo(np.float32).min)))
 
 
 def _all_padded(windows: Windows, positions: Shape) -> Windows:
