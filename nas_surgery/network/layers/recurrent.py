@@ -49,8 +49,8 @@ class Recurrent(Layer):
         check_shape(self, "kernel", ("in", self.gates, "units"))
         because = f" for kernel {self.kernel.shape}"
         check_shape(self, "recurrent", (self.units, self.gates, self.units), because)
-        for name in self.arrays().keys() & {"bias", "recurrent_bias"}:
-            check_shape(self, name, (self.gates, self.units), because)
+        for field in self.arrays().keys() & {"bias", "recurrent_bias"}:
+            check_shape(self, field, (self.gates, self.units), because)
         name = type(self).__name__
         settled(
             self,

@@ -9,13 +9,13 @@ from nas_surgery.network import Array, Network
 from nas_surgery.testing.layers import usual
 from nas_surgery.testing.zoo.branches import densenet, inception, shufflenet, unet
 from nas_surgery.testing.zoo.chains import lenet, vgg
-from nas_surgery.testing.zoo.residual import mobilenet, resnet8
+from nas_surgery.testing.zoo.residual import mobilenet, resnet8, resnet20
 from nas_surgery.testing.zoo.sequences import encoder_block, gru, lstm, transformer, vit
 
 ZOO: dict[str, Callable[..., Network]] = {
     made.__name__: made
     for made in (
-        *(lenet, vgg, resnet8, mobilenet, densenet, shufflenet, inception, unet),
+        *(lenet, vgg, resnet8, resnet20, mobilenet, densenet, shufflenet, inception, unet),
         *(lstm, gru, transformer, vit),
     )
 }
@@ -36,6 +36,7 @@ __all__ = [
     "lstm",
     "mobilenet",
     "resnet8",
+    "resnet20",
     "shufflenet",
     "transformer",
     "unet",

@@ -15,7 +15,7 @@ def resnet8(
     dtype: DTypeLike = np.float32,
     blocks: int = 1,
 ) -> Network:
-    """The residual network for small images of He et al. (2015), three stages of so many blocks."""
+    """The residual network for small images of He et al. (2015): three stages of so many blocks each."""
     net = Wiring(input_shape, seed)
     net.unit(width)
     for stage in range(3):
@@ -24,6 +24,17 @@ def resnet8(
     net.add(GlobalAveragePool())
     net.dense(classes, gain=1)
     return net.network(dtype)
+
+
+def resnet20(
+    input_shape: Shape = (16, 16, 3),
+    classes: int = 10,
+    width: int = 8,
+    seed: int = 0,
+    dtype: DTypeLike = np.float32,
+) -> Network:
+    """The same with three blocks in each stage."""
+    return resnet8(input_shape, classes, width, seed, dtype, blocks=3)
 
 
 def _residual_block(net: Wiring, channels: int, strides: int) -> None:
