@@ -9,69 +9,17 @@ from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.network import Array
 
 OPERATORS = frozenset(
-    [
-        "Abs",
-        "Add",
-        "And",
-        "Cast",
-        "CastLike",
-        "Ceil",
-        "Clip",
-        "Concat",
-        "Constant",
-        "ConstantOfShape",
-        "CumSum",
-        "Div",
-        "Equal",
-        "Erf",
-        "Exp",
-        "Expand",
-        "Flatten",
-        "Floor",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "Greater",
-        "GreaterOrEqual",
-        "Identity",
-        "Less",
-        "LessOrEqual",
-        "Log",
-        "MatMul",
-        "Max",
-        "Min",
-        "Mod",
-        "Mul",
-        "Neg",
-        "Not",
-        "OneHot",
-        "Or",
-        "Pow",
-        "Range",
-        "Reciprocal",
-        "ReduceMax",
-        "ReduceMin",
-        "ReduceProd",
-        "ReduceSum",
-        "ReduceMean",
-        "Relu",
-        "Reshape",
-        "Round",
-        "ScatterND",
-        "Shape",
-        "Sign",
-        "Size",
-        "Slice",
-        "Split",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-        "Tile",
-        "Transpose",
-        "Trilu",
-        "Unsqueeze",
-        "Where",
-    ]
+    {
+        *("Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant"),
+        *("ConstantOfShape", "CumSum", "Div", "Equal", "Erf", "Exp", "Expand", "Flatten"),
+        *("Floor", "Gather", "GatherElements", "GatherND", "Gemm", "Greater"),
+        *("GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log", "MatMul", "Max", "Min"),
+        *("Mod", "Mul", "Neg", "Not", "OneHot", "Or", "Pow", "Range", "Reciprocal"),
+        *("ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"),
+        *("Relu", "Reshape", "Round", "ScatterND", "Shape", "Sigmoid", "Sign", "Size"),
+        *("Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "Transpose"),
+        *("Trilu", "Unsqueeze", "Where"),
+    }
 )
 LARGEST = 2**26  # numbers that an operator may make out of fewer
 
@@ -153,7 +101,7 @@ def _amount(node: Node, inputs: list[Array | None]) -> int:
             return int(abs((limit - start) / step)) if step else 0
         if kind == "OneHot":
             return held[0].size * int(held[1].ravel()[0])
-        if kind == "MatMul":
+        if kind in ("MatMul", "Gemm"):
             rows = held[0].size // max(held[0].shape[-1], 1)
             return rows * max(held[1].size // max(held[1].shape[0], 1), 1)
         if kind in ("Gather", "GatherElements", "GatherND"):

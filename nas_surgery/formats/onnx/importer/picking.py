@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas_surgery.formats.onnx.importer.outside import Outside
-from nas_surgery.formats.onnx.importer.settling import arranged, rearranged
+from nas_surgery.formats.onnx.importer.settling import arranged, channel_axis, rearranged
 from nas_surgery.formats.onnx.importer.sketch import Sketch
 from nas_surgery.formats.onnx.importer.views import Factor, Factors, View, cut_alike, whole
 
@@ -21,7 +21,8 @@ def picked(sketch: Sketch, view: View, axis: int, places: Places) -> View:
         return view
     factors = view.axes[axis]
     if len(factors) > 1:
-        view = arranged(sketch, view, axis)
+        of_channels = any(factor.axis == view.last for factor in factors)
+        view = arranged(sketch, view, axis if of_channels else channel_axis(view, [axis]))
         factors = view.axes[axis]
     if not factors:
         raise Outside("an axis of size 1 is repeated")

@@ -30,6 +30,7 @@ class Walk:
     _readers: Counter[str] = attrs.field(factory=Counter)
     _kinds: dict[str, set[str]] = attrs.field(factory=dict)
     _makers: dict[int, str] = attrs.field(factory=dict)
+    _place: int = 0
 
     def through(self, graph: Graph, nodes: tuple[Node, ...]) -> None:
         """Go through nodes in their order."""
@@ -38,7 +39,8 @@ class Walk:
             for name in node.inputs:
                 self._kinds.setdefault(name, set()).add(node.operator)
         self._readers.update(port.name for port in graph.outputs)
-        for node in nodes:
+        for place, node in enumerate(nodes):
+            self._place = place
             self._step(node)
 
     def _step(self, node: Node) -> None:
@@ -106,7 +108,7 @@ class Walk:
 
     def _refuse(self, node: Node, text: str) -> None:
         if len(self.reasons) < MAX_REASONS:
-            self.reasons.append(Reason(text, node.name, node.operator))
+            self.reasons.append(Reason(text, node.name, node.operator, self._place))
 
 
 def start(sketch: Sketch, constants: Mapping[str, Value], name: str, view: View) -> Walk:
