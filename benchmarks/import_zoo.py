@@ -181,6 +181,10 @@ def made(models: Any, name: str, path: Path, kind: str) -> bool:
         if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
             layer.running_mean.normal_(0, 0.1)
             layer.running_var.uniform_(0.5, 1.5)
+    with torch.no_grad():
+        for weights in model.parameters():
+            if weights.ndim > 1 and not weights.any():  # as heads of some are made
+                weights.normal_(0, 0.02)
     side = SIDES.get(
         name, 256 if name.startswith("swin_v2") else 224 if name.startswith(WIDE) else 96
     )

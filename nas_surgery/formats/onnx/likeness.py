@@ -162,7 +162,7 @@ def _head_node(node: Any) -> Any:
 def _constant(held: HeadConstant) -> Any:
     from onnx import helper
 
-    values = [v.encode() if isinstance(v, str) else v for v in held.values]
+    values: Any = [v.encode() if isinstance(v, str) else v for v in held.values]
     return helper.make_tensor(held.name, held.kind, held.sizes, values)
 
 

@@ -49,6 +49,7 @@ def answer(content: bytes) -> bytes:
         return _refusal([Reason(str(error))])
     except MemoryError:
         return _refusal([TOO_MUCH])
+    assert found.interface is not None
     metadata = {
         METADATA_KEY: described(found.network),
         INTERFACE: json.dumps(found.interface.to_json(), sort_keys=True),

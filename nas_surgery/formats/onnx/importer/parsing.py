@@ -141,11 +141,11 @@ def _port(value: Any) -> Port:
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
         return Port(value.name, kind.elem_type, None)
-    sizes = (
+    sizes: tuple[Any, ...] = tuple(
         dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
         for dim in kind.shape.dim
     )
-    return Port(value.name, kind.elem_type, tuple(sizes))
+    return Port(value.name, kind.elem_type, sizes)
 
 
 def _node(index: int, proto: Any, opsets: dict[str, int]) -> Node:

@@ -16,7 +16,7 @@ from nas_surgery.formats.onnx.importer.views import (
     standing,
     whole,
 )
-from nas_surgery.network import Array, Flatten, Rearrange, Shape
+from nas_surgery.network import Array, Flatten, Rearrange, Select, Shape
 
 
 def arranged(sketch: Sketch, view: View, channel: int) -> View:
@@ -90,8 +90,6 @@ def _selected(sketch: Sketch, source: int, channels: Factors) -> int:
         return source
     if prod(factor.size for factor in channels) != shape[-1]:
         raise Outside("channels and positions change places")
-    from nas_surgery.network import Select
-
     return sketch.add(Select(indices=tuple(indices(channels).tolist())), source)
 
 

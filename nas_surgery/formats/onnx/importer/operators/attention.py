@@ -19,7 +19,7 @@ from nas_surgery.formats.onnx.importer.views import (
     transposed,
     whole,
 )
-from nas_surgery.network import Array, Softmax
+from nas_surgery.network import Array, Attend, Softmax
 
 HIDDEN = -1e9  # in the place of -∞, which no weight may be
 MASKED = -1e4  # what masks that are meant to hide hold at most
@@ -183,8 +183,6 @@ def _biased(score: Score, values: Array) -> Score:
 
 def spread_scores(score: Score, values: Array) -> tuple[View, Array]:
     """A constant as it lies to (*outer, heads, queries, keys)."""
-    from nas_surgery.formats.onnx.importer.sketch import Sketch
-
     return spread(Sketch(score.tensor.shape[0], None, (1,)), score.tensor, values)
 
 
@@ -206,8 +204,6 @@ def where(call: Call) -> Made:
 
 
 def _attended(sketch: Sketch, score: Score, values: View) -> View:
-    from nas_surgery.network import Attend
-
     values = cut_alike(values)
     if not score.shares:
         raise Outside("scores of attention without Softmax")

@@ -10,7 +10,7 @@ from nas_surgery.formats.onnx.importer.settling import arranged, behind, channel
 from nas_surgery.formats.onnx.importer.sketch import Sketch
 from nas_surgery.formats.onnx.importer.values import as_view
 from nas_surgery.formats.onnx.importer.views import Factor, View, cut_alike, standing
-from nas_surgery.network import Array, Concat
+from nas_surgery.network import Array, Concat, ConcatPositions, Token
 
 
 @makes("Concat")
@@ -65,8 +65,6 @@ def _alike_but(views: Sequence[View], axis: int) -> bool:
 
 
 def _positions(sketch: Sketch, views: Sequence[View], axis: int) -> View:
-    from nas_surgery.network import ConcatPositions
-
     channel = channel_axis(views[0], [axis])
     views = [arranged(sketch, view, channel) for view in views]
     first = views[0]
@@ -80,8 +78,6 @@ def _positions(sketch: Sketch, views: Sequence[View], axis: int) -> View:
 
 def _with_constants(call: Call) -> Made:
     """Tokens before the positions of a sequence."""
-    from nas_surgery.network import Token
-
     if len(call.inputs) != 2 or not isinstance(call.inputs[0], np.ndarray):
         raise Outside("a constant stands elsewhere than before what depends on the input")
     view = cut_alike(call.view(1))
@@ -104,4 +100,5 @@ def _of_one_sample(values: Array, view: View, axis: int, channel: int) -> Array:
     moved = np.moveaxis(values, (view.batch, axis, channel), (0, 1, 2))
     if not (moved == moved[:1]).all():
         raise Outside("a constant that differs from sample to sample")
-    return moved[0]
+    first: Array = moved[0]
+    return first

@@ -9,6 +9,7 @@ from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged, behind, channel_axis
 from nas_surgery.formats.onnx.importer.views import View, cut_alike
+from nas_surgery.network import Pad
 
 
 @makes("Pad")
@@ -27,8 +28,6 @@ def pad(call: Call) -> Made:
 
 
 def _padded(call: Call, view: View, amounts: Sequence[tuple[int, int]], mode: str) -> View:
-    from nas_surgery.network import Pad
-
     channel = channel_axis(view, [i for i, pair in enumerate(amounts) if any(pair)])
     view = arranged(call.sketch, view, channel)
     others = [i for i in range(view.rank) if i not in (view.batch, channel)]

@@ -16,14 +16,12 @@ from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged
 from nas_surgery.formats.onnx.importer.values import Curved, Rowed
 from nas_surgery.formats.onnx.importer.views import View, whole
-from nas_surgery.network import Array, Layer
+from nas_surgery.network import Array, AveragePool, GlobalAveragePool, GlobalMaxPool, Layer, MaxPool
 
 
 @makes("MaxPool", "AveragePool")
 def pool(call: Call) -> Made:
     """Over windows of positions."""
-    from nas_surgery.network import AveragePool, MaxPool
-
     if len(call.node.outputs) > 1 and call.node.outputs[1]:
         raise Outside("it gives the places of maxima")
     window = tuple(int(n) for n in call.setting("kernel_shape", []))
@@ -101,8 +99,6 @@ def _over(call: Call, axes: Sequence[int], largest: bool, kept: bool) -> View:
 
 
 def _global(call: Call, view: View, axes: Sequence[int], largest: bool, kept: bool) -> View:
-    from nas_surgery.network import GlobalAveragePool, GlobalMaxPool
-
     keep = kept and bool(call.next & {"Conv", "ConvTranspose", "Resize", "Upsample"})
     layer = (GlobalMaxPool if largest else GlobalAveragePool)(keep=keep)
     address = call.sketch.add(layer, view.source)
@@ -118,8 +114,6 @@ def _global(call: Call, view: View, axes: Sequence[int], largest: bool, kept: bo
 
 def _windowed(call: Call, view: View, axes: Sequence[int], largest: bool, kept: bool) -> View:
     """Over some position axes: windows as long as these."""
-    from nas_surgery.network import AveragePool, MaxPool
-
     channel = next(
         (i for i, axis in enumerate(view.axes) if axis and axis[0].axis == view.last), None
     )

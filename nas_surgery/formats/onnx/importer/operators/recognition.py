@@ -7,7 +7,7 @@ import numpy as np
 from nas_surgery.formats.onnx.importer.sketch import Sketch
 from nas_surgery.formats.onnx.importer.values import Curve
 from nas_surgery.formats.onnx.importer.views import View
-from nas_surgery.network import Activation, Array, Layer, NetworkError
+from nas_surgery.network import Activation, Array, Layer, NetworkError, Scale, Shift
 from nas_surgery.network.functions import FUNCTIONS
 
 GRID = np.concatenate([np.linspace(-12, 12, 241), [-1e4, -100.0, 100.0, 1e4]])
@@ -56,8 +56,6 @@ def _line(found: Array) -> list[Layer] | None:
     factor = _at(found, 1.0) - offset
     if not _same(factor * GRID + offset, found):
         return None
-    from nas_surgery.network import Scale, Shift
-
     layers: list[Layer] = []
     if factor != 1:
         layers.append(Scale(np.array([factor], np.float32)))
