@@ -196,15 +196,18 @@ def gather(call: Call) -> Made:
         return embedding(call)
     view = call.view(0)
     axis, index = view.axis(int(call.setting("axis", 0))), call.constant(1)
-    if index.dtype.kind not in "iu" or index.ndim > 1:
-        raise Outside(f"indices of shape {list(index.shape)}")
+    if index.dtype.kind not in "iu":
+        raise Outside(f"indices of {index.dtype}")
     size = view.sizes[axis]
     places = index.reshape(-1).astype(np.int64)
     if places.size == 0 or places.min() < -size or places.max() >= size:
         raise Outside(f"indices {places[:4].tolist()} are not those of {size} values")
     result = picked(call.sketch, view, axis, np.where(places < 0, places + size, places))
-    if index.ndim:
+    if index.ndim == 1:
         return result
+    if index.ndim:
+        sizes = (*view.sizes[:axis], *index.shape, *view.sizes[axis + 1 :])
+        return _reshaped(call.sketch, result, sizes)
     return attrs.evolve(result, axes=(*result.axes[:axis], *result.axes[axis + 1 :]))
 
 
