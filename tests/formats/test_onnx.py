@@ -208,11 +208,7 @@ def six_is_seven(model):
     six.CopyFrom(numpy_helper.from_array(np.float32(7), six.name))
 
 
-def foreign(model):
-    del model.metadata_props[:]
-
-
-@pytest.mark.parametrize("change", [swap_operator, add_node, six_is_seven, foreign, scale_weights])
+@pytest.mark.parametrize("change", [swap_operator, add_node, six_is_seven, scale_weights])
 def test_models_that_we_did_not_export_so_are_refused(tmp_path, change):
     """A network in the metadata that is not the graph's would be another model under this name."""
     path = tmp_path / "model.onnx"

@@ -16,7 +16,8 @@ from nas_surgery.network import ModelFileError
 from nas_surgery.network.errors import NetworkError, UnsupportedModelError
 
 MAX_BYTES = 2**31 - 1  # of any protocol buffer
-PATIENCE, BYTES_A_SECOND = 20.0, 4 * 2**20  # seconds that any file gets, and more for larger ones
+PATIENCE, BYTES_A_SECOND = 60.0, 2**20  # seconds that any file gets, and more for larger ones;
+# on a machine that has time, the limit of processor time comes first
 SHOWN = 1  # reasons in a message
 _PROGRAM = (
     "import sys; sys.path.extend({paths!r});"
@@ -52,10 +53,16 @@ def _answer(file: BinaryIO, size: int) -> Imported:
         output.seek(0)
         metadata, arrays = unpacked(output, length)
     if "reasons" in metadata:
-        reasons = [_text(entry) for entry in strict_json(metadata["reasons"])]
-        raise UnsupportedModelError(reasons[0], reasons)
+        raise _refusal(strict_json(metadata["reasons"]))
     network = from_description(metadata[METADATA_KEY], arrays)
     return Imported(network, Interface.from_json(metadata["interface"]))
+
+
+def _refusal(entries: Sequence[Mapping[str, Any]]) -> ModelFileError:
+    reasons = [_text(entry) for entry in entries]
+    if not any(entry["operator"] for entry in entries):
+        return ModelFileError(reasons[0])
+    return UnsupportedModelError(reasons[0], reasons)
 
 
 def _text(entry: Mapping[str, Any]) -> str:

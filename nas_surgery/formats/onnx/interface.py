@@ -13,13 +13,25 @@ from nas_surgery.network import Array, ModelFileError, Network, Shape
 Sizes = tuple[int | str | None, ...]
 
 
+def _whole(values: Any) -> tuple[int, ...]:
+    return tuple(values)
+
+
+def _texts(values: Any) -> tuple[Any, ...]:
+    return tuple(values)
+
+
+def _sizes(value: Any) -> Sizes | None:
+    return None if value is None else tuple(value)
+
+
 @attrs.frozen
 class Port:
     """An input or output of a file: its name, its number among ONNX's element types, its sizes."""
 
     name: str
     kind: int
-    sizes: Sizes | None = attrs.field(converter=attrs.converters.optional(tuple))
+    sizes: Sizes | None = attrs.field(converter=_sizes)
 
 
 @attrs.frozen
@@ -28,8 +40,8 @@ class HeadNode:
 
     operator: str
     domain: str
-    inputs: tuple[str, ...] = attrs.field(converter=tuple)
-    outputs: tuple[str, ...] = attrs.field(converter=tuple)
+    inputs: tuple[str, ...] = attrs.field(converter=_texts)
+    outputs: tuple[str, ...] = attrs.field(converter=_texts)
     attributes: Mapping[str, Any] = attrs.Factory(dict)
 
 
@@ -39,17 +51,20 @@ class HeadConstant:
 
     name: str
     kind: int
-    sizes: tuple[int, ...] = attrs.field(converter=tuple)
-    values: tuple[Any, ...] = attrs.field(converter=tuple)
+    sizes: tuple[int, ...] = attrs.field(converter=_whole)
+    values: tuple[Any, ...] = attrs.field(converter=_texts)
 
 
-def _all(kind: Any) -> Any:
-    """A converter to a tuple of values of a class, from these or from their fields."""
+def _ports(values: Any) -> tuple[Port, ...]:
+    return tuple(value if isinstance(value, Port) else Port(**value) for value in values)
 
-    def convert(values: Any) -> tuple[Any, ...]:
-        return tuple(value if isinstance(value, kind) else kind(**value) for value in values)
 
-    return convert
+def _nodes(values: Any) -> tuple[HeadNode, ...]:
+    return tuple(value if isinstance(value, HeadNode) else HeadNode(**value) for value in values)
+
+
+def _constants(values: Any) -> tuple[HeadConstant, ...]:
+    return tuple(v if isinstance(v, HeadConstant) else HeadConstant(**v) for v in values)
 
 
 @attrs.frozen
@@ -57,20 +72,19 @@ class Interface:
     """What `export_like` needs to give a network the face of the file that it came from.
 
     layout: for each axis of the network's input the file's axis, counted without the batch, or -1 for an axis
-    of one channel that the file does not have. The network's outputs, a vector, become the file's tensor
-    `logits` when they are reshaped to `split`, transposed to `order` and reshaped to `sizes`, all without the
-    batch. head: the operators behind that tensor, with their constants. metadata: what the file says of itself.
+    of one channel that the file does not have. The network's outputs become the file's tensor `logits` when
+    they are reshaped to `split`, transposed to `order` and reshaped to `sizes`, all without the batch. head: the operators behind that tensor, with their constants. metadata: what the file says of itself.
     """
 
-    inputs: tuple[Port, ...] = attrs.field(converter=_all(Port))
-    layout: tuple[int, ...] = attrs.field(converter=tuple)
-    outputs: tuple[Port, ...] = attrs.field(converter=_all(Port))
+    inputs: tuple[Port, ...] = attrs.field(converter=_ports)
+    layout: tuple[int, ...] = attrs.field(converter=_whole)
+    outputs: tuple[Port, ...] = attrs.field(converter=_ports)
     logits: str
-    split: Shape = attrs.field(converter=tuple)
-    order: tuple[int, ...] = attrs.field(converter=tuple)
-    sizes: Shape = attrs.field(converter=tuple)
-    head: tuple[HeadNode, ...] = attrs.field(converter=_all(HeadNode), default=())
-    constants: tuple[HeadConstant, ...] = attrs.field(converter=_all(HeadConstant), default=())
+    split: Shape = attrs.field(converter=_whole)
+    order: tuple[int, ...] = attrs.field(converter=_whole)
+    sizes: Shape = attrs.field(converter=_whole)
+    head: tuple[HeadNode, ...] = attrs.field(converter=_nodes, default=())
+    constants: tuple[HeadConstant, ...] = attrs.field(converter=_constants, default=())
     metadata: Mapping[str, str] = attrs.Factory(dict)
 
     @property
@@ -90,10 +104,15 @@ class Interface:
         return moved[..., None] if -1 in self.layout else moved
 
     def restore(self, outputs: ArrayLike) -> Array:
-        """Outputs (N, outputs) of the network as the file's tensor `logits`."""
+        """Outputs (N, ...) of the network as the file's tensor `logits`."""
         values = np.asarray(outputs)
         split = values.reshape(len(values), *self.split)
         return split.transpose(0, *(i + 1 for i in self.order)).reshape(len(values), *self.sizes)
+
+    @property
+    def sample(self) -> Shape:
+        """The sizes of one sample of the input, in the file's order."""
+        return tuple(size for size in (self.input.sizes or ())[1:] if isinstance(size, int))
 
     def to_json(self) -> dict[str, Any]:
         return attrs.asdict(self)
@@ -108,7 +127,7 @@ class Interface:
 
     def describe(self) -> str:
         """Such as "input 'image' (N, 3, 224, 224), channels on axis 1; Softmax taken off"."""
-        sizes = ", ".join(map(str, ("N", *(self.input.sizes or ())[1:])))
+        sizes = ", ".join(map(str, ("N", *self.sample)))
         axis = self.layout[-1] + 1 if self.layout[-1] >= 0 else None
         channels = f"channels on axis {axis}" if axis else "one channel"
         head = f"; {', '.join(self.head_operators)} taken off" if self.head else ""

@@ -1,5 +1,6 @@
 """Export of a network with the face of the file that it came from: names, layout, head and metadata."""
 
+from math import prod
 from typing import Any
 
 from nas_surgery.errors import ModelFileError
@@ -59,13 +60,9 @@ def _check(network: Network, interface: Interface) -> None:
     shape = tuple(1 if axis < 0 else sizes[axis + 1] for axis in interface.layout)
     if network.input_shape != shape:
         raise ModelFileError(f"the file takes inputs of {shape}, the network {network.input_shape}")
-    outputs = 1
-    for size in interface.sizes:
-        outputs *= size
-    if network.output_shape != (outputs,):
-        raise ModelFileError(
-            f"the file gives {outputs} outputs, the network {network.output_shape[0]}"
-        )
+    outputs, found = prod(interface.sizes), prod(network.output_shape)
+    if outputs != found:
+        raise ModelFileError(f"the file gives {outputs} outputs, the network {found}")
     if sum(array.nbytes for array in named_arrays(network).values()) > LARGEST:
         raise ModelFileError(f"an ONNX file holds {LARGEST:,} bytes of weights at most")
 
@@ -96,13 +93,29 @@ def _written(graph: Graph, network: Network, first: Tensor) -> Tensor:
 
 def _left(graph: Graph, interface: Interface, last: Tensor) -> str:
     """The network's outputs as the file's logits."""
+    wanted = interface.sizes
+    if len(wanted) > 1 and wanted == (last.shape[-1], *last.shape[:-1]) and _is_first(interface):
+        return _halved(graph, interface, graph.first(last))
     name = graph.last(last)
     if list(interface.order) != sorted(interface.order):
         name = graph.node("Reshape", name, graph.whole(-1, *interface.split), name="split")
         order = [0, *(place + 1 for place in interface.order)]
         name = graph.node("Transpose", name, name="order", perm=order)
-    if interface.order != (0,) or len(interface.sizes) != 1:
+    if interface.sizes != last.shape or list(interface.order) != sorted(interface.order):
         name = graph.node("Reshape", name, graph.whole(-1, *interface.sizes), name="sizes")
+    return _halved(graph, interface, name)
+
+
+def _is_first(interface: Interface) -> bool:
+    """Whether the file's logits have the channels first, and all else as the network has it."""
+    sizes, count = interface.sizes, len(interface.order)
+    order = (count - 1, *range(count - 1))
+    return interface.order == order and interface.split == tuple(
+        n for n in (*sizes[1:], sizes[0]) if n > 1
+    )
+
+
+def _halved(graph: Graph, interface: Interface, name: str) -> str:
     if interface.input.kind in HALVES:
         name = graph.node("Cast", name, name="half", to=interface.input.kind)
     return name
@@ -149,7 +162,7 @@ def _head_node(node: Any) -> Any:
 def _constant(held: HeadConstant) -> Any:
     from onnx import helper
 
-    values = [v.encode() if isinstance(v, str) else v for v in held.values]
+    values: Any = [v.encode() if isinstance(v, str) else v for v in held.values]
     return helper.make_tensor(held.name, held.kind, held.sizes, values)
 
 

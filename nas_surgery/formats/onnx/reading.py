@@ -84,11 +84,15 @@ def is_own(content: bytes) -> bool:
         for number, value in entries(memoryview(content)):
             if number == 14 and isinstance(value, memoryview):
                 entry = next(entries(value), None)
-                if entry is not None and entry[0] == 1 and entry[1] == key:
+                if entry is not None and entry[0] == 1 and _is(entry[1], key):
                     return True
     except ModelFileError:
         return False  # which the import will say
     return False
+
+
+def _is(value: Value, text: bytes) -> bool:
+    return isinstance(value, memoryview) and bytes(value[: len(text) + 1]) == text
 
 
 def read_export(content: bytes) -> Export:

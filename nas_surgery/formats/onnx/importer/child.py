@@ -24,16 +24,20 @@ SECONDS, BYTES_A_SECOND = (
     8,
     10 * 2**20,
 )  # of processor time: what any file gets, and more for larger ones
+<<<<<<< HEAD
+=======
+TOO_MUCH = Reason("to read it takes too much memory")
+>>>>>>> himp
 
 
 def main() -> None:
     """Answer for the file on the standard input."""
     size = os.fstat(sys.stdin.fileno()).st_size
-    _limit(SPARE + COPIES * size, SECONDS + size // BYTES_A_SECOND)
+    limit(SPARE + COPIES * size, SECONDS + size // BYTES_A_SECOND)
     try:
         content = answer(sys.stdin.buffer.read())
     except MemoryError:
-        content = _refusal([Reason("to read it takes too much memory")])
+        content = _refusal([TOO_MUCH])
     sys.stdout.buffer.write(content)
 
 
@@ -46,6 +50,9 @@ def answer(content: bytes) -> bytes:
         return _refusal(refused.reasons)
     except NetworkError as error:
         return _refusal([Reason(str(error))])
+    except MemoryError:
+        return _refusal([TOO_MUCH])
+    assert found.interface is not None
     metadata = {
         METADATA_KEY: described(found.network),
         INTERFACE: json.dumps(found.interface.to_json(), sort_keys=True),
@@ -58,7 +65,8 @@ def _refusal(reasons: "tuple[Reason, ...] | list[Reason]") -> bytes:
     return save({}, {REASONS: json.dumps(values)})
 
 
-def _limit(memory: int, seconds: int) -> None:
+def limit(memory: int, seconds: int) -> None:
+    """Let this process have so many bytes of address space, and seconds of processor time."""
     try:
         import resource
     except ImportError:  # not a POSIX system

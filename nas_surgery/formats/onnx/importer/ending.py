@@ -1,4 +1,4 @@
-"""From the tensor in which a network ends to the vector that its outputs are."""
+"""From the tensor in which a file ends to what the network gives."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ LARGEST = 4096  # channels of a layer that changes nothing
 
 @attrs.frozen
 class Ending:
-    """How the vector of outputs becomes the tensor: reshaped, transposed, reshaped, all without the batch."""
+    """How the outputs become the tensor: reshaped, transposed, reshaped, all without the batch."""
 
     split: Shape
     order: tuple[int, ...]
@@ -35,7 +35,7 @@ def ended(sketch: Sketch, view: View, wide: bool) -> tuple[Network, Ending]:
         sizes=view.sizes[1:],
     )
     address = _linear(sketch, view.source)
-    if len(sketch.shape(address)) > 2:
+    if view.rank == 2 and len(sketch.shape(address)) > 2:
         address = sketch.add(Flatten(), address)
     return sketch.network(address, np.float64 if wide else np.float32), ending
 

@@ -1,5 +1,6 @@
 """What follows from constants and shapes alone, computed once, operator by operator, by ONNX's reference in NumPy."""
 
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
@@ -9,6 +10,7 @@ from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.network import Array
 
 OPERATORS = frozenset(
+<<<<<<< HEAD
     [
         "Abs",
         "Add",
@@ -72,6 +74,19 @@ OPERATORS = frozenset(
         "Unsqueeze",
         "Where",
     ]
+=======
+    {
+        *("Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant"),
+        *("ConstantOfShape", "CumSum", "Div", "Equal", "Erf", "Exp", "Expand", "Flatten"),
+        *("Floor", "Gather", "GatherElements", "GatherND", "Gemm", "Greater"),
+        *("GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log", "MatMul", "Max", "Min"),
+        *("Mod", "Mul", "Neg", "Not", "OneHot", "Or", "Pow", "Range", "Reciprocal"),
+        *("ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"),
+        *("Relu", "Reshape", "Round", "ScatterND", "Shape", "Sigmoid", "Sign", "Size"),
+        *("Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "Transpose"),
+        *("Trilu", "Unsqueeze", "Where"),
+    }
+>>>>>>> himp
 )
 LARGEST = 2**26  # numbers that an operator may make out of fewer
 
@@ -97,11 +112,19 @@ def _computed(node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
     from onnx.reference import ReferenceEvaluator
 
     given = {name: x for name, x in zip(node.inputs, inputs, strict=True) if x is not None}
+<<<<<<< HEAD
     ports = [
         [helper.make_empty_tensor_value_info(n) for n in names if n]
         for names in (given, node.outputs)
     ]
     graph = helper.make_graph([node.proto], "constants", *ports)
+=======
+    inside, outside = (
+        [helper.make_empty_tensor_value_info(name) for name in names if name]
+        for names in (given, node.outputs)
+    )
+    graph = helper.make_graph([node.proto], "constants", inside, outside)
+>>>>>>> himp
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", node.version)])
     with np.errstate(all="ignore"):
         found = ReferenceEvaluator(model).run(None, given)
@@ -139,31 +162,50 @@ def _cast(node: Node, inputs: list[Array | None]) -> Array:
         return values.astype(dtype)
 
 
+def _numbers(array: Array) -> list[int]:
+    return [int(n) for n in array.ravel()]
+
+
+def _range(start: Array, limit: Array, step: Array) -> int:
+    first, last, by = (float(x.ravel()[0]) for x in (start, limit, step))
+    return int(abs((last - first) / by)) if by else 0
+
+
+def _product(a: Array, b: Array, *_: Array) -> int:
+    return a.size // max(a.shape[-1], 1) * (b.size // max(min(b.shape), 1))
+
+
+def _nothing(*_: Array) -> int:
+    return 0
+
+
+AMOUNTS: dict[str, Callable[..., int]] = {
+    "ConstantOfShape": lambda shape: prod(_numbers(shape)),
+    "Tile": lambda x, times: int(x.size) * prod(_numbers(times)),
+    "Range": _range,
+    "OneHot": lambda x, depth, values: int(x.size) * _numbers(depth)[0],
+    "MatMul": _product,
+    "Gemm": _product,
+    "Gather": lambda x, places: int(x.size) * int(places.size),
+    "GatherElements": lambda x, places: int(places.size),
+    "GatherND": lambda x, places: int(x.size) * int(places.size),
+    # what makes no more than goes in, whose inputs are no tensors of one shape
+    **dict.fromkeys(("Constant", "Concat", "Split", "Reshape", "Slice", "ScatterND"), _nothing),
+    **dict.fromkeys(("Squeeze", "Unsqueeze", "ReduceSum", "ReduceMean", "ReduceMax"), _nothing),
+}
+
+
 def _amount(node: Node, inputs: list[Array | None]) -> int:
     """How many numbers it makes at most, where that may be more than goes in."""
     held = [x for x in inputs if x is not None]
-    kind = node.operator
     try:
-        if kind == "ConstantOfShape":
-            return prod(int(n) for n in held[0].ravel())
-        if kind == "Tile":
-            return held[0].size * prod(int(n) for n in held[1].ravel())
-        if kind == "Range":
-            start, limit, step = (float(x.ravel()[0]) for x in held[:3])
-            return int(abs((limit - start) / step)) if step else 0
-        if kind == "OneHot":
-            return held[0].size * int(held[1].ravel()[0])
-        if kind == "MatMul":
-            rows = held[0].size // max(held[0].shape[-1], 1)
-            return rows * max(held[1].size // max(held[1].shape[0], 1), 1)
-        if kind in ("Gather", "GatherElements", "GatherND"):
-            return held[0].size * held[1].size
-        if kind in ("Constant", "Concat", "Split", "Reshape", "Slice", "ScatterND"):
-            return 0
-        return prod(np.broadcast_shapes(*(x.shape for x in held)))
-    except (ValueError, IndexError, OverflowError):
+        if node.operator in AMOUNTS:
+            return AMOUNTS[node.operator](*held)
+        return prod(int(n) for n in np.broadcast_shapes(*(x.shape for x in held)))
+    except (ValueError, IndexError, TypeError, OverflowError):
         return 0  # they do not fit, which the operator will say
 
 
 def is_foldable(node: Node) -> bool:
+    """Whether a node is computed where all that it reads is constant."""
     return node.domain == "" and node.operator in OPERATORS

@@ -14,6 +14,7 @@ from nas_surgery.network import Array
 OPSETS = range(6, 27)
 DOMAINS = ("", "ai.onnx.ml")
 MAX_NODES = 50_000
+MAX_DEPTH = 32  # of functions that call others
 MAX_AXES = 16
 HALVES = frozenset({10, 16})  # float16 and bfloat16, read as float32
 KINDS = HALVES | {1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13}  # of 8 bits and more, real, or bool
@@ -60,14 +61,29 @@ def _inlined(model: Any) -> Any:
     """The model with the functions that it defines itself put where they are called."""
     if not model.functions:
         return model
-    if len(model.functions) > MAX_NODES:
-        raise Outside(f"{len(model.functions):,} functions are more than {MAX_NODES:,}")
+    if _nodes_inlined(model) > MAX_NODES:
+        raise Outside(f"its functions make more than {MAX_NODES:,} nodes")
     from onnx import inliner
 
     try:
         return inliner.inline_local_functions(model)
     except Exception as error:  # of C++
         raise Outside(f"its functions cannot be put in place: {error}") from None
+
+
+def _nodes_inlined(model: Any) -> int:
+    """How many nodes there are once every function stands where it is called."""
+    bodies = {(each.domain, each.name): each.node for each in model.functions}
+    counts: dict[tuple[str, str], int] = {}
+    for _ in range(MAX_DEPTH):
+        waiting = [key for key in bodies if key not in counts]
+        for key in waiting:
+            called = [(node.domain, node.op_type) for node in bodies[key]]
+            if all(name in counts for name in called if name in bodies):
+                counts[key] = sum(counts.get(name, 1) for name in called)
+        if not waiting:
+            return sum(counts.get((node.domain, node.op_type), 1) for node in model.graph.node)
+    raise Outside(f"its functions call each other more than {MAX_DEPTH} deep")
 
 
 def _opsets(model: Any) -> dict[str, int]:
@@ -125,11 +141,11 @@ def _port(value: Any) -> Port:
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
         return Port(value.name, kind.elem_type, None)
-    sizes = (
+    sizes: tuple[Any, ...] = tuple(
         dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
         for dim in kind.shape.dim
     )
-    return Port(value.name, kind.elem_type, tuple(sizes))
+    return Port(value.name, kind.elem_type, sizes)
 
 
 def _node(index: int, proto: Any, opsets: dict[str, int]) -> Node:
@@ -156,6 +172,8 @@ def _attribute(proto: Any) -> Any:
         return str(proto.s, "utf-8", "replace")
     if proto.type in (AttributeProto.INT, AttributeProto.FLOAT):
         return helper.get_attribute_value(proto)
-    if proto.type in (AttributeProto.INTS, AttributeProto.FLOATS, AttributeProto.STRINGS):
+    if proto.type == AttributeProto.STRINGS:
+        return [str(text, "utf-8", "replace") for text in proto.strings]
+    if proto.type in (AttributeProto.INTS, AttributeProto.FLOATS):
         return list(helper.get_attribute_value(proto))
     return None  # graphs, sparse tensors and types, which no operator that is read has

@@ -5,9 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas_surgery.formats.onnx.importer.outside import Outside
-from nas_surgery.formats.onnx.importer.settling import arranged, rearranged
+from nas_surgery.formats.onnx.importer.settling import arranged, channel_axis, rearranged
 from nas_surgery.formats.onnx.importer.sketch import Sketch
 from nas_surgery.formats.onnx.importer.views import Factor, Factors, View, cut_alike, whole
+from nas_surgery.network import Crop, Select
 
 Places = NDArray[np.int64]
 
@@ -21,7 +22,8 @@ def picked(sketch: Sketch, view: View, axis: int, places: Places) -> View:
         return view
     factors = view.axes[axis]
     if len(factors) > 1:
-        view = arranged(sketch, view, axis)
+        of_channels = any(factor.axis == view.last for factor in factors)
+        view = arranged(sketch, view, axis if of_channels else channel_axis(view, [axis]))
         factors = view.axes[axis]
     if not factors:
         raise Outside("an axis of size 1 is repeated")
@@ -34,8 +36,6 @@ def picked(sketch: Sketch, view: View, axis: int, places: Places) -> View:
 
 def _channels(sketch: Sketch, view: View, axis: int, places: Places) -> View:
     """Of a factor of the channels, which other factors stand outside and inside of."""
-    from nas_surgery.network import Select
-
     (factor,) = view.axes[axis]
     count, kept = view.shape[-1], len(places)
     outer = np.arange(count // (factor.size * factor.stride)) * factor.size * factor.stride
@@ -63,8 +63,6 @@ def _positions(sketch: Sketch, view: View, axis: int, places: Places) -> View:
     steps = set(np.diff(places).tolist())
     if len(steps) > 1 or min(steps, default=1) < 1:
         raise Outside("positions are taken in another order than they stand, or at uneven steps")
-    from nas_surgery.network import Crop
-
     rank = len(view.shape) - 2
     place, step = factor.axis - 1, next(iter(steps), 1)
     starts, stops, strides = [0] * rank, [None] * rank, [1] * rank

@@ -39,13 +39,12 @@ def imported(content: bytes) -> Imported:
             raise Outside("its outputs are not made of one tensor")
     except Outside as outside:
         raise Refused([Reason(str(outside))]) from None
-    refusals = []
-    for layout in layouts(len(port.sizes or ()) - 1):
-        result = _try(graph, port, end, layout)
-        if isinstance(result, Imported):
-            return result
-        refusals.append(result)
-    raise Refused(min(refusals, key=len))
+    tries = [_try(graph, port, end, layout) for layout in layouts(len(port.sizes or ()) - 1)]
+    found = [result for result in tries if isinstance(result, Imported)]
+    if found:
+        return min(found, key=lambda held: len(held.network.layers))
+    refusals = [result for result in tries if isinstance(result, list)]
+    raise Refused(max(refusals, key=lambda reasons: reasons[0].place))  # that came farthest
 
 
 def _only_input(graph: Graph) -> Port:
@@ -97,7 +96,8 @@ def _try(graph: Graph, port: Port, end: Cut, layout: Layout) -> Imported | list[
 
 def _at_output(end: Cut, error: Exception) -> Reason:
     last = next((node for node in reversed(end.body) if end.logits in node.outputs), None)
-    return Reason(str(error), last.name, last.operator) if last else Reason(str(error))
+    place = len(end.body)
+    return Reason(str(error), last.name, last.operator, place) if last else Reason(str(error))
 
 
 def _batch(graph: Graph) -> int:

@@ -16,7 +16,7 @@ from nas_surgery.formats.onnx.importer.views import (
     standing,
     whole,
 )
-from nas_surgery.network import Array, Flatten, Rearrange, Shape
+from nas_surgery.network import Array, Flatten, Rearrange, Select, Shape
 
 
 def arranged(sketch: Sketch, view: View, channel: int) -> View:
@@ -85,12 +85,11 @@ def _parts(view: View, positions: Sequence[Factors]) -> list[Factor]:
 def _selected(sketch: Sketch, source: int, channels: Factors) -> int:
     """A source whose channels stand in the order of their factors."""
     shape = sketch.shape(source)
+    channels = tuple(Factor(len(shape) - 1, f.stride, f.size) for f in channels)
     if channels == standing(source, shape).channels:
         return source
     if prod(factor.size for factor in channels) != shape[-1]:
         raise Outside("channels and positions change places")
-    from nas_surgery.network import Select
-
     return sketch.add(Select(indices=tuple(indices(channels).tolist())), source)
 
 
@@ -212,3 +211,23 @@ def _channel_axis(views: Sequence[View]) -> int:
             if axis and all(factor.axis == view.last for factor in axis):
                 return i
     return 1 if views[0].rank > 1 else 0
+
+
+def behind(sketch: Sketch, address: int, like: View, channel: int, others: Sequence[int]) -> View:
+    """What a layer gives, with its position axes at `others`, where a view had them that was arranged."""
+    shape = sketch.shape(address)
+    held = standing(address, shape).axes
+    axes = list(like.axes)
+    axes[channel] = held[-1]
+    for place, axis in enumerate(others, 1):
+        axes[axis] = held[place]
+    return View(address, shape, tuple(axes))
+
+
+def channel_axis(view: View, changed: Sequence[int] = ()) -> int:
+    """The axis of all channels, which is none of those that change."""
+    for i, axis in enumerate(view.axes):
+        whole_channels = axis == view.channels and view.sizes[i] == view.shape[-1]
+        if whole_channels and i not in changed and i != view.batch:
+            return i
+    raise Outside("it goes along channels, or it is not known where they are")

@@ -44,11 +44,32 @@ class Curved(Promise):
     base: View
     curve: Curve
     plain: Callable[[], View]
-    known: Callable[[Sketch, "Curved"], View | None]
+    known: Callable[[Sketch, View, Curve], View | None]
 
     def _made(self, sketch: Sketch) -> View:
-        found = self.known(sketch, self)
+        found = self.known(sketch, self.base, self.curve)
         return self.plain() if found is None else found
+
+
+@attrs.define(eq=False)
+class Rowed(Promise):
+    """A function of the channels at a position, such as a norm, of a view that has them on one axis.
+
+    curve: from rows (n, channels) to (n, channels or 1), in float64. known: finds the layers that compute it.
+    """
+
+    base: View
+    axis: int
+    curve: Curve
+    known: Callable[[Sketch, View, Curve], View]
+
+    def then(self, curve: Curve) -> "Rowed":
+        """A function of single values behind it."""
+        before = self.curve
+        return attrs.evolve(self, curve=lambda rows: curve(before(rows)))
+
+    def _made(self, sketch: Sketch) -> View:
+        return self.known(sketch, self.base, self.curve)
 
 
 @attrs.define(eq=False)

@@ -30,6 +30,7 @@ class Walk:
     _readers: Counter[str] = attrs.field(factory=Counter)
     _kinds: dict[str, set[str]] = attrs.field(factory=dict)
     _makers: dict[int, str] = attrs.field(factory=dict)
+    _place: int = 0
 
     def through(self, graph: Graph, nodes: tuple[Node, ...]) -> None:
         """Go through nodes in their order."""
@@ -38,7 +39,8 @@ class Walk:
             for name in node.inputs:
                 self._kinds.setdefault(name, set()).add(node.operator)
         self._readers.update(port.name for port in graph.outputs)
-        for node in nodes:
+        for place, node in enumerate(nodes):
+            self._place = place
             self._step(node)
 
     def _step(self, node: Node) -> None:
@@ -63,19 +65,23 @@ class Walk:
             self._makers.setdefault(results[0].source, node.outputs[0])
 
     def _made(self, node: Node, inputs: list[Value | None]) -> Value | tuple[Value, ...]:
-        if node.domain:
-            raise Outside(f"operators of the domain {node.domain!r} are not read")
         constant = [x for x in inputs if x is None or isinstance(x, np.ndarray)]
         if len(constant) == len(inputs) and folding.is_foldable(node):
             return folding.fold(node, constant)
-        if node.operator in ("Shape", "Size") and not isinstance(inputs[0], Unknown):
+        if (
+            not node.domain
+            and node.operator in ("Shape", "Size")
+            and not isinstance(inputs[0], Unknown)
+        ):
             return self._shape(node, inputs[0])
-        known = node.operator in OPERATORS
-        if any(isinstance(x, Unknown) for x in inputs) and (known or node.operator in HELPERS):
+        kind = f"{node.domain}.{node.operator}" if node.domain else node.operator
+        known = kind in OPERATORS
+        if any(isinstance(x, Unknown) for x in inputs) and (known or kind in HELPERS):
             return Unknown()
         if not known:
-            raise Outside("there is no layer for this operator")
-        return OPERATORS[node.operator](self._call(node, inputs))
+            where = f" of the domain {node.domain!r}" if node.domain else ""
+            raise Outside(f"there is no layer for this operator{where}")
+        return OPERATORS[kind](self._call(node, inputs))
 
     def _shape(self, node: Node, value: Value | None) -> Value:
         from nas_surgery.formats.onnx.importer.operators.elementwise import sizes_of
@@ -102,7 +108,7 @@ class Walk:
 
     def _refuse(self, node: Node, text: str) -> None:
         if len(self.reasons) < MAX_REASONS:
-            self.reasons.append(Reason(text, node.name, node.operator))
+            self.reasons.append(Reason(text, node.name, node.operator, self._place))
 
 
 def start(sketch: Sketch, constants: Mapping[str, Value], name: str, view: View) -> Walk:

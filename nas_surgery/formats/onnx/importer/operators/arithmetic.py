@@ -5,16 +5,19 @@ from collections.abc import Callable, Sequence
 import attrs
 import numpy as np
 
+from nas_surgery.formats.onnx.importer.operators.attention import changed
 from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.operators.elementwise import base_of, curved
 from nas_surgery.formats.onnx.importer.operators.linear import with_bias
 from nas_surgery.formats.onnx.importer.operators.recognition import known_curve
+from nas_surgery.formats.onnx.importer.operators.rows import combined
 from nas_surgery.formats.onnx.importer.outside import Outside
-from nas_surgery.formats.onnx.importer.settling import aligned, spread
+from nas_surgery.formats.onnx.importer.settling import aligned, on_channels, spread
 from nas_surgery.formats.onnx.importer.sketch import Sketch
-from nas_surgery.formats.onnx.importer.values import Curved, Value, as_view
+from nas_surgery.formats.onnx.importer.values import Curved, Rowed, Score, Value, as_view
 from nas_surgery.formats.onnx.importer.views import View
-from nas_surgery.network import Add, Array, Layer
+from nas_surgery.network import Add, Array, Layer, Multiply, Normalize, PReLU, Scale, Shift
+from nas_surgery.network.wires import INPUT
 
 BINARY: dict[str, Callable[[Array, Array], Array]] = {
     "Add": np.add,
@@ -52,12 +55,14 @@ def _broadcast(call: Call, a: Value | None, b: Value | None) -> Value | None:
 
 
 def _pair(call: Call, operator: str, a: Value | None, b: Value | None) -> Value:
-    from nas_surgery.formats.onnx.importer.operators.attention import Score, changed
-
     if isinstance(a, Score) or isinstance(b, Score):
         return changed(operator, a, b)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return BINARY[operator](a, b)
+    if isinstance(a, Rowed) or isinstance(b, Rowed):
+        found = combined(call.sketch, BINARY[operator], a, b)
+        if found is not None:
+            return found
     if isinstance(b, np.ndarray):
         return _with_constant(call, operator, a, b)
     if isinstance(a, np.ndarray):
@@ -67,8 +72,12 @@ def _pair(call: Call, operator: str, a: Value | None, b: Value | None) -> Value:
 
 def _with_constant(call: Call, operator: str, a: Value | None, b: Array) -> Value:
     if b.size == 1 and b.ndim <= _rank(call.sketch, a):
-        number = float(b.reshape(()))
+        number = b.astype(np.float64).reshape(())
         known = operator in ("Add", "Sub", "Mul", "Div")
+        if operator in ("Add", "Sub") and call.alone and isinstance(a, View):
+            merged = with_bias(call.sketch, a, (b if operator == "Add" else -b).reshape(-1))
+            if merged is not None:
+                return merged
         layer = _linear(call.sketch, operator, b) if known else _none
         return curved(call.sketch, a, lambda x: BINARY[operator](x, number), layer)
     view = as_view(call.sketch, a)
@@ -83,7 +92,11 @@ def _constant_first(call: Call, operator: str, a: Array, b: Value | None) -> Val
     if operator in ("Add", "Mul", "Max", "Min"):
         return _with_constant(call, operator, b, a)
     if a.size == 1:
+<<<<<<< HEAD
         number = float(a.reshape(()))
+=======
+        number = a.astype(np.float64).reshape(())
+>>>>>>> himp
         return curved(
             call.sketch, b, lambda x: BINARY[operator](number, x), _reverse(call, operator, a)
         )
@@ -136,8 +149,6 @@ def _shift(sketch: Sketch, view: View, offset: Array) -> View:
 @makes("PRelu")
 def prelu(call: Call) -> Made:
     """A slope below zero, by channel or the same for all; before opset 7 always along the second axis."""
-    from nas_surgery.network import PReLU
-
     view, slope = call.view(0), call.weights(1)
     if call.version < 7 and slope.ndim == 1:
         slope = slope.reshape(-1, *(1,) * (view.rank - 2))
@@ -147,9 +158,21 @@ def prelu(call: Call) -> Made:
     return call.sketch.on(view, PReLU(values.reshape(-1)))
 
 
-def _placed_shift(sketch: Sketch, view: View, values: Array) -> View:
-    from nas_surgery.network import Shift
+@makes("ai.onnx.ml.Scaler")
+def scaler(call: Call) -> Made:
+    """`(x - offset) · scale`, as scikit-learn's scalers become."""
+    view = on_channels(call.sketch, call.view(0), -1)
+    channels = view.shape[-1]
+    offset, scale = (
+        np.broadcast_to(np.asarray(call.setting(name, [start]), np.float32), (channels,))
+        for name, start in (("offset", 0.0), ("scale", 1.0))
+    )
+    if view.source == INPUT and scale.all():
+        return call.sketch.on(view, Normalize(offset, 1 / scale))
+    return scaled(call.sketch, shifted(call, view, -offset), scale)
 
+
+def _placed_shift(sketch: Sketch, view: View, values: Array) -> View:
     flat = all(n == 1 for n in values.shape[:-1])
     values = values.reshape(-1) if flat else values
     if values.shape[-1] == 1 and view.shape[-1] != 1:
@@ -159,8 +182,6 @@ def _placed_shift(sketch: Sketch, view: View, values: Array) -> View:
 
 def scaled(sketch: Sketch, view: View, factor: Array) -> View:
     """A constant multiplied, by channel or the same for all."""
-    from nas_surgery.network import Scale
-
     view, values = spread(sketch, view, factor)
     if any(n != 1 for n in values.shape[:-1]):
         raise Outside("factors that differ from position to position")
@@ -191,8 +212,6 @@ def _branches(sketch: Sketch, operator: str, a: View, b: View) -> View:
 
 
 def _join(operator: str) -> Layer:
-    from nas_surgery.network import Multiply
-
     return Add() if operator == "Add" else Multiply()
 
 

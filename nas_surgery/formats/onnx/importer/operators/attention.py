@@ -10,9 +10,16 @@ from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged, on_channels, spread
 from nas_surgery.formats.onnx.importer.sketch import Sketch
-from nas_surgery.formats.onnx.importer.values import Curved, Score, Value
-from nas_surgery.formats.onnx.importer.views import Factor, Factors, View, cut_alike, whole
-from nas_surgery.network import Array, Softmax
+from nas_surgery.formats.onnx.importer.values import Curved, Score, Value, as_view
+from nas_surgery.formats.onnx.importer.views import (
+    Factor,
+    Factors,
+    View,
+    cut_alike,
+    transposed,
+    whole,
+)
+from nas_surgery.network import Array, Attend, Softmax
 
 HIDDEN = -1e9  # in the place of -∞, which no weight may be
 MASKED = -1e4  # what masks that are meant to hide hold at most
@@ -34,27 +41,58 @@ def softmax(call: Call) -> Made:
     return call.sketch.on(on_channels(call.sketch, view, axis), Softmax())
 
 
-def product(call: Call) -> Made:
+def product(sketch: Sketch, a: Value | None, b: Value | None) -> Value:
     """Of queries with keys, or of scores with values."""
-    value = call.value(0)
-    if isinstance(value, Score):
-        return _attended(call.sketch, value, call.view(1))
-    (queries, first), (keys, second) = (_factored(call, i) for i in (0, 1))
+    if isinstance(a, Score):
+        return _attended(sketch, a, as_view(sketch, b, "input 1"))
+    (queries, first), (keys, second) = _factored(sketch, a), _factored(sketch, b)
     order = (*range(keys.rank - 2), keys.rank - 1, keys.rank - 2)
-    keys = attrs.evolve(keys, axes=tuple(keys.axes[i] for i in order))
-    return _score(call.sketch, queries, keys, first * second)
+    return _score(sketch, queries, transposed(keys, order), first * second)
 
 
-def _factored(call: Call, index: int) -> tuple[View, float]:
-    """An input, and the number that it is multiplied with."""
+@makes("Einsum")
+def einsum(call: Call) -> Made:
+    """A product over one letter, with one of its own for rows and one for columns."""
+    text = "".join(str(call.setting("equation", "")).split())
+    sides, _, out = text.partition("->")
+    a, comma, b = sides.partition(",")
+    over = [letter for letter in a if letter in b and letter not in out]
+    rows, columns = ([x for x in one if x not in other] for one, other in ((a, b), (b, a)))
+    if not comma or [len(over), len(rows), len(columns)] != [1, 1, 1] or not text.isascii():
+        raise Outside(f"the equation {text!r} is no product of matrices")
+    batch = [letter for letter in a if letter in b and letter in out]
+    first = _turned(call, 0, a, [*batch, *rows, *over])
+    second = _turned(call, 1, b, [*batch, *over, *columns])
+    made = product(call.sketch, first, second)
+    order = [[*batch, *rows, *columns].index(letter) for letter in out]
+    return (
+        made.moved(lambda view: transposed(view, order))
+        if isinstance(made, Score)
+        else transposed(as_view(call.sketch, made), order)
+    )
+
+
+def _turned(call: Call, index: int, letters: str, wanted: list[str]) -> Value:
+    """An input with its axes, which are called by letters, in another order."""
+    order = [letters.index(letter) for letter in wanted]
     value = call.value(index)
+    if isinstance(value, Score):
+        return value.moved(lambda view: transposed(view, order))
+    view = call.view(index)
+    if len(letters) != view.rank:
+        raise Outside(f"{letters!r} are not its {view.rank} axes")
+    return transposed(view, order)
+
+
+def _factored(sketch: Sketch, value: Value | None) -> tuple[View, float]:
+    """An input, and the number that it is multiplied with."""
     if isinstance(value, Curved):
         points = np.array([0.0, 1.0, -3.0, 50.0])
         with np.errstate(all="ignore"):
             found = value.curve(points)
         if np.allclose(found, points * found[1], rtol=1e-6, atol=0):
             return cut_alike(value.base), float(found[1])
-    return cut_alike(call.view(index)), 1.0
+    return cut_alike(as_view(sketch, value)), 1.0
 
 
 @attrs.frozen
@@ -145,8 +183,6 @@ def _biased(score: Score, values: Array) -> Score:
 
 def spread_scores(score: Score, values: Array) -> tuple[View, Array]:
     """A constant as it lies to (*outer, heads, queries, keys)."""
-    from nas_surgery.formats.onnx.importer.sketch import Sketch
-
     return spread(Sketch(score.tensor.shape[0], None, (1,)), score.tensor, values)
 
 
@@ -168,8 +204,6 @@ def where(call: Call) -> Made:
 
 
 def _attended(sketch: Sketch, score: Score, values: View) -> View:
-    from nas_surgery.network import Attend
-
     values = cut_alike(values)
     if not score.shares:
         raise Outside("scores of attention without Softmax")

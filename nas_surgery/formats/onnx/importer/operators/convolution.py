@@ -7,7 +7,7 @@ import numpy as np
 from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged
-from nas_surgery.network import Conv, Shape
+from nas_surgery.network import Conv, ConvTranspose, Shape
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -34,8 +34,6 @@ def conv(call: Call) -> Made:
 @makes("ConvTranspose")
 def conv_transpose(call: Call) -> Made:
     """Kernels (in, out, *window) become (*window, in, out)."""
-    from nas_surgery.network import ConvTranspose
-
     kernel = call.weights(1)
     if not 3 <= kernel.ndim <= 5:
         raise Outside(f"windows of {kernel.ndim - 2} axes; one to three can be held")
@@ -63,17 +61,19 @@ def _cut(
     wanted = call.setting("output_shape")
     automatic = call.setting("auto_pad", "NOTSET")
     if wanted is None and automatic in ("NOTSET", "VALID"):
-        return padding(call, window, positions)
+        pairs = padding(call, window, positions)
+        assert not isinstance(pairs, str)
+        return pairs
     if wanted is None:
         wanted = [n * s for n, s in zip(positions, steps, strict=True)]
-    pairs = []
+    cut: list[tuple[int, int]] = []
     for n, k, s, d, m, size in zip(
         positions, window, steps, spread, more, wanted[-len(window) :], strict=True
     ):
         total = (n - 1) * s + d * (k - 1) + 1 + m - size
         half = total // 2
-        pairs.append((half, total - half) if automatic != "SAME_LOWER" else (total - half, half))
-    return tuple(pairs)
+        cut.append((half, total - half) if automatic != "SAME_LOWER" else (total - half, half))
+    return tuple(cut)
 
 
 def per_axis(call: Call, name: str, rank: int) -> Shape:
@@ -85,6 +85,7 @@ def per_axis(call: Call, name: str, rank: int) -> Shape:
 
 
 def strides(call: Call, rank: int) -> Shape:
+    """How far windows are apart, along each axis."""
     return per_axis(call, "strides", rank)
 
 

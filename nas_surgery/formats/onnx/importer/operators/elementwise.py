@@ -15,7 +15,7 @@ from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.operators.recognition import known_curve
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.sketch import Sketch
-from nas_surgery.formats.onnx.importer.values import Curve, Curved, Score, Value, as_view
+from nas_surgery.formats.onnx.importer.values import Curve, Curved, Rowed, Score, Value, as_view
 from nas_surgery.formats.onnx.importer.views import View
 from nas_surgery.network import Activation, Array
 
@@ -46,14 +46,14 @@ PLAIN: dict[str, tuple[Curve, str | None]] = {
 def plain(call: Call) -> Made:
     """A function without settings."""
     curve, name = PLAIN[call.node.operator]
-    return curved(call.sketch, call.value(0), curve, _activation(call, name))
+    return curved(call.sketch, call.value(0), curve, _activation(call, curve, name))
 
 
 @makes("LeakyRelu", "Elu", "Celu", "Selu", "ThresholdedRelu", "Gelu", "HardSigmoid", "Swish")
 def parametric(call: Call) -> Made:
     """A function with settings."""
     curve, name, settings = _parametric(call)
-    return curved(call.sketch, call.value(0), curve, _activation(call, name, **settings))
+    return curved(call.sketch, call.value(0), curve, _activation(call, curve, name, **settings))
 
 
 def _parametric(call: Call) -> tuple[Curve, str | None, dict[str, float]]:
@@ -104,7 +104,8 @@ def clip(call: Call) -> Made:
     low, high = (_bound(call, name, index) for name, index in (("min", 1), ("max", 2)))
     low = -np.inf if low is None else low
     high = np.inf if high is None else high
-    return curved(call.sketch, call.value(0), partial(np.clip, a_min=low, a_max=high), None)
+    curve = partial(np.clip, a_min=low, a_max=high)
+    return curved(call.sketch, call.value(0), curve, _activation(call, curve, None))
 
 
 def _bound(call: Call, name: str, index: int) -> float | None:
@@ -117,13 +118,18 @@ def _bound(call: Call, name: str, index: int) -> float | None:
     return None if abs(value) >= np.finfo(np.float32).max else value
 
 
-def _activation(call: Call, name: str | None, **settings: Any) -> Callable[[View], View]:
-    """How a view becomes one behind an activation."""
+def _activation(
+    call: Call, curve: Curve, name: str | None, **settings: Any
+) -> Callable[[View], View]:
+    """How a view becomes one behind an activation, by name or as what its values show it to be."""
 
     def make(view: View) -> View:
-        if name is None:
+        if name is not None:
+            return call.sketch.on(view, Activation(name, **settings))
+        found = known_curve(call.sketch, view, curve)
+        if found is None:
             raise Outside("no layer computes this function of single values")
-        return call.sketch.on(view, Activation(name, **settings))
+        return found
 
     return make
 
@@ -132,6 +138,8 @@ def curved(
     sketch: Sketch, value: Value | None, curve: Curve, layer: Callable[[View], View]
 ) -> Value:
     """A function of a view, or of a function of a view; `layer` applies it by itself."""
+    if isinstance(value, Rowed):
+        return value.then(curve)
     base, before = base_of(sketch, value)
 
     def plain() -> View:
@@ -153,4 +161,6 @@ def base_of(sketch: Sketch, value: Value | None) -> tuple[View, Curve]:
 
 def sizes_of(sketch: Sketch, value: Value | None) -> tuple[int, ...]:
     """The shape of a tensor, for which no promise has to be kept."""
-    return value.tensor.sizes if isinstance(value, Score) else base_of(sketch, value)[0].sizes
+    if isinstance(value, Score):
+        return value.tensor.sizes
+    return base_of(sketch, value)[0].sizes

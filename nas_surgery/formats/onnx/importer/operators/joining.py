@@ -6,11 +6,11 @@ import numpy as np
 
 from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
-from nas_surgery.formats.onnx.importer.settling import arranged
+from nas_surgery.formats.onnx.importer.settling import arranged, behind, channel_axis
 from nas_surgery.formats.onnx.importer.sketch import Sketch
 from nas_surgery.formats.onnx.importer.values import as_view
 from nas_surgery.formats.onnx.importer.views import Factor, View, cut_alike, standing
-from nas_surgery.network import Array, Concat
+from nas_surgery.network import Array, Concat, ConcatPositions, Token
 
 
 @makes("Concat")
@@ -65,9 +65,7 @@ def _alike_but(views: Sequence[View], axis: int) -> bool:
 
 
 def _positions(sketch: Sketch, views: Sequence[View], axis: int) -> View:
-    from nas_surgery.network import ConcatPositions
-
-    channel = _channel_axis(views)
+    channel = channel_axis(views[0], [axis])
     views = [arranged(sketch, view, channel) for view in views]
     first = views[0]
     others = [i for i in range(first.rank) if i not in (first.batch, channel)]
@@ -75,44 +73,23 @@ def _positions(sketch: Sketch, views: Sequence[View], axis: int) -> View:
         raise Outside("samples are put together")
     layer = ConcatPositions(axis=others.index(axis))
     address = sketch.add(layer, *(view.source for view in views))
-    return _positioned(sketch, address, first, channel, others)
-
-
-def _positioned(
-    sketch: Sketch, address: int, like: View, channel: int, others: Sequence[int]
-) -> View:
-    whole = standing(address, sketch.shape(address)).axes
-    axes = list(like.axes)
-    axes[channel] = whole[-1]
-    for place, axis in enumerate(others, 1):
-        axes[axis] = whole[place]
-    return View(address, sketch.shape(address), tuple(axes))
-
-
-def _channel_axis(views: Sequence[View]) -> int:
-    for view in views:
-        for i, axis in enumerate(view.axes):
-            if axis == view.channels and axis:
-                return i
-    raise Outside("it is not known where its channels are")
+    return behind(sketch, address, first, channel, others)
 
 
 def _with_constants(call: Call) -> Made:
     """Tokens before the positions of a sequence."""
-    from nas_surgery.network import Token
-
     if len(call.inputs) != 2 or not isinstance(call.inputs[0], np.ndarray):
         raise Outside("a constant stands elsewhere than before what depends on the input")
     view = cut_alike(call.view(1))
     axis = view.axis(int(call.setting("axis", 0)))
-    channel = _channel_axis([view])
+    channel = channel_axis(view, [axis])
     view = arranged(call.sketch, view, channel)
     others = [i for i in range(view.rank) if i not in (view.batch, channel)]
     if others != [axis]:
         raise Outside("a constant is put beside channels, or beside one of several position axes")
     values = _of_one_sample(call.constant(0), view, axis, channel)
     address = call.sketch.add(Token(values), view.source)
-    return _positioned(call.sketch, address, view, channel, others)
+    return behind(call.sketch, address, view, channel, others)
 
 
 def _of_one_sample(values: Array, view: View, axis: int, channel: int) -> Array:
@@ -123,4 +100,9 @@ def _of_one_sample(values: Array, view: View, axis: int, channel: int) -> Array:
     moved = np.moveaxis(values, (view.batch, axis, channel), (0, 1, 2))
     if not (moved == moved[:1]).all():
         raise Outside("a constant that differs from sample to sample")
+<<<<<<< HEAD
     return moved[0]
+=======
+    first: Array = moved[0]
+    return first
+>>>>>>> himp

@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from nas_surgery.formats.onnx.importer.operators.attention import product
 from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import on_channels
@@ -35,9 +36,7 @@ def matmul(call: Call) -> Made:
         return dense(call.sketch, call.view(0), call.weights(1, 2), None)
     if call.is_constant(0):
         raise Outside("its weights stand before the inputs, and would mix positions")
-    from nas_surgery.formats.onnx.importer.operators.attention import product
-
-    return product(call)
+    return product(call.sketch, call.value(0), call.value(1))
 
 
 def dense(sketch: Sketch, view: View, kernel: Array, bias: Array | None) -> View:
@@ -63,15 +62,16 @@ def _in_order(sketch: Sketch, view: View, kernel: Array) -> tuple[View, Array]:
 
 def _row(bias: Array, units: int) -> Array:
     try:
-        return np.broadcast_to(bias, (1, units))[0]
+        row: Array = np.broadcast_to(bias, (1, units))[0]
     except ValueError:
         raise Outside(f"a bias of shape {list(bias.shape)} is none of {units} units") from None
+    return row
 
 
 def with_bias(sketch: Sketch, view: View, offset: Array) -> View | None:
     """The view with an offset put into the layer that makes it, which nobody else reads; None where none takes it."""
     layer = sketch.layer(view.source)
-    fields = {} if layer is None else attrs.fields_dict(type(layer))
+    fields = {} if layer is None else attrs.fields_dict(type(layer))  # type: ignore[arg-type]
     takes = layer is not None and layer.channels.kernel is not None and "bias" in fields
     if not takes or getattr(layer, "bias", 0) is not None or sketch.is_read(view.source):
         return None

@@ -9,7 +9,7 @@ from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged, on_channels
 from nas_surgery.formats.onnx.importer.views import Factor, View, cut_alike
-from nas_surgery.network import Array, BatchNorm
+from nas_surgery.network import Array, BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 
 
 @makes("BatchNormalization")
@@ -34,8 +34,6 @@ def batch_norm(call: Call) -> Made:
 @makes("LayerNormalization")
 def layer_norm(call: Call) -> Made:
     """Over the last axis."""
-    from nas_surgery.network import LayerNorm
-
     view = call.view(0)
     if view.axis(int(call.setting("axis", -1))) != view.rank - 1:
         raise Outside("it normalises over more than the last axis")
@@ -48,8 +46,6 @@ def layer_norm(call: Call) -> Made:
 @makes("RMSNormalization", "SimplifiedLayerNormalization")
 def rms_norm(call: Call) -> Made:
     """Over the last axis."""
-    from nas_surgery.network import RMSNorm
-
     view = call.view(0)
     if view.axis(int(call.setting("axis", -1))) != view.rank - 1:
         raise Outside("it normalises over more than the last axis")
@@ -61,8 +57,6 @@ def rms_norm(call: Call) -> Made:
 @makes("InstanceNormalization")
 def instance_norm(call: Call) -> Made:
     """Over positions; or also over channels, where the second axis holds groups of them."""
-    from nas_surgery.network import InstanceNorm
-
     view, scale, offset = cut_alike(call.view(0)), call.weights(1, 1), call.weights(2, 1)
     if _is_grouped(view):
         return _grouped(call, view, scale, offset)
@@ -78,8 +72,6 @@ def _is_grouped(view: View) -> bool:
 
 
 def _grouped(call: Call, view: View, scale: Array, offset: Array) -> View:
-    from nas_surgery.network import GroupNorm
-
     channels = view.shape[-1]
     layer = GroupNorm(
         len(scale),
@@ -93,8 +85,6 @@ def _grouped(call: Call, view: View, scale: Array, offset: Array) -> View:
 @makes("GroupNormalization")
 def group_norm(call: Call) -> Made:
     """Over positions and the channels of a group."""
-    from nas_surgery.network import GroupNorm
-
     view = arranged(call.sketch, call.view(0), 1)
     groups, channels = int(call.setting("num_groups", 1)), view.shape[-1]
     scale, offset = (_per_channel(call.weights(i, 1), channels) for i in (1, 2))

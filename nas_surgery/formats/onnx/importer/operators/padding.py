@@ -7,8 +7,9 @@ import numpy as np
 
 from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
-from nas_surgery.formats.onnx.importer.settling import arranged
+from nas_surgery.formats.onnx.importer.settling import arranged, behind, channel_axis
 from nas_surgery.formats.onnx.importer.views import View, cut_alike
+from nas_surgery.network import Pad
 
 
 @makes("Pad")
@@ -27,8 +28,6 @@ def pad(call: Call) -> Made:
 
 
 def _padded(call: Call, view: View, amounts: Sequence[tuple[int, int]], mode: str) -> View:
-    from nas_surgery.network import Pad
-
     channel = channel_axis(view, [i for i, pair in enumerate(amounts) if any(pair)])
     view = arranged(call.sketch, view, channel)
     others = [i for i in range(view.rank) if i not in (view.batch, channel)]
@@ -36,28 +35,7 @@ def _padded(call: Call, view: View, amounts: Sequence[tuple[int, int]], mode: st
         raise Outside("channels or samples are padded")
     layer = Pad(amounts=tuple(amounts[i] for i in others), mode=mode, **_value(call, mode))
     address = call.sketch.add(layer, view.source)
-    return behind(call, address, view, channel, others)
-
-
-def behind(call: Call, address: int, like: View, channel: int, others: Sequence[int]) -> View:
-    """What a layer gives, arranged like a view that was arranged before it."""
-    from nas_surgery.formats.onnx.importer.views import standing
-
-    whole = standing(address, call.sketch.shape(address)).axes
-    axes = list(like.axes)
-    axes[channel] = whole[-1]
-    for place, axis in enumerate(others, 1):
-        axes[axis] = whole[place]
-    return View(address, call.sketch.shape(address), tuple(axes))
-
-
-def channel_axis(view: View, changed: Sequence[int]) -> int:
-    """The axis of all channels, which is none of those that change."""
-    for i, axis in enumerate(view.axes):
-        if axis == view.channels and view.sizes[i] == view.shape[-1] and i not in changed:
-            if axis or i != view.batch:
-                return i
-    raise Outside("it goes along channels, or it is not known where they are")
+    return behind(call.sketch, address, view, channel, others)
 
 
 def _amounts(call: Call, view: View) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """Pooling, and means and maxima over positions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -10,17 +10,18 @@ import numpy as np
 from nas_surgery.formats.onnx.importer.operators.arithmetic import scaled
 from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.operators.convolution import padding, per_axis, strides
+from nas_surgery.formats.onnx.importer.operators.recognition import is_known
+from nas_surgery.formats.onnx.importer.operators.rows import rowed
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged
+from nas_surgery.formats.onnx.importer.values import Curved, Rowed
 from nas_surgery.formats.onnx.importer.views import View, whole
-from nas_surgery.network import Layer
+from nas_surgery.network import Array, AveragePool, GlobalAveragePool, GlobalMaxPool, Layer, MaxPool
 
 
 @makes("MaxPool", "AveragePool")
 def pool(call: Call) -> Made:
     """Over windows of positions."""
-    from nas_surgery.network import AveragePool, MaxPool
-
     if len(call.node.outputs) > 1 and call.node.outputs[1]:
         raise Outside("it gives the places of maxima")
     window = tuple(int(n) for n in call.setting("kernel_shape", []))
@@ -48,17 +49,35 @@ def global_pool(call: Call) -> Made:
     return _over(call, range(2, view.rank), call.node.operator == "GlobalMaxPool", True)
 
 
+REDUCTIONS: dict[str, Callable[[Array], Array]] = {
+    "ReduceMean": lambda rows: rows.mean(-1, keepdims=True),
+    "ReduceMax": lambda rows: rows.max(-1, keepdims=True),
+    "ReduceSum": lambda rows: rows.sum(-1, keepdims=True),
+}
+
+
 @makes("ReduceMean", "ReduceMax", "ReduceSum")
 def reduction(call: Call) -> Made:
-    """Over positions, with the axes as an attribute or an input."""
+    """Over positions or channels, with the axes as an attribute or an input."""
+    value, axes = call.value(0), call.numbers("axes", 1)
+    if isinstance(value, Rowed) and axes in (
+        [value.axis],
+        [value.axis - value.base.rank],
+    ):
+        return value.then(REDUCTIONS[call.node.operator])
+    if isinstance(value, Curved) and axes and len(axes) == 1 and not is_known(value.curve):
+        base, axis = value.base, value.base.axis(axes[0])
+        if base.axes[axis] == base.channels != () and call.setting("keepdims", 1):
+            return rowed(base, axis, value.curve).then(REDUCTIONS[call.node.operator])
     view = call.view(0)
-    axes = call.numbers("axes", 1)
     if not axes:
         if call.setting("noop_with_empty_axes", 0):
             return view
         raise Outside("it goes over samples")
     axes = [view.axis(axis) for axis in axes]
     kept = bool(call.setting("keepdims", 1))
+    if len(axes) == 1 and kept and view.axes[axes[0]] == view.channels != ():
+        return rowed(view, axes[0], REDUCTIONS[call.node.operator])
     result = _over(call, axes, call.node.operator == "ReduceMax", kept)
     if call.node.operator != "ReduceSum":
         return result
@@ -80,8 +99,6 @@ def _over(call: Call, axes: Sequence[int], largest: bool, kept: bool) -> View:
 
 
 def _global(call: Call, view: View, axes: Sequence[int], largest: bool, kept: bool) -> View:
-    from nas_surgery.network import GlobalAveragePool, GlobalMaxPool
-
     keep = kept and bool(call.next & {"Conv", "ConvTranspose", "Resize", "Upsample"})
     layer = (GlobalMaxPool if largest else GlobalAveragePool)(keep=keep)
     address = call.sketch.add(layer, view.source)
@@ -97,8 +114,6 @@ def _global(call: Call, view: View, axes: Sequence[int], largest: bool, kept: bo
 
 def _windowed(call: Call, view: View, axes: Sequence[int], largest: bool, kept: bool) -> View:
     """Over some position axes: windows as long as these."""
-    from nas_surgery.network import AveragePool, MaxPool
-
     channel = next(
         (i for i, axis in enumerate(view.axes) if axis and axis[0].axis == view.last), None
     )

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from nas_surgery.formats.onnx.importer.sketch import Sketch
-from nas_surgery.formats.onnx.importer.values import Curved
+from nas_surgery.formats.onnx.importer.values import Curve
 from nas_surgery.formats.onnx.importer.views import View
-from nas_surgery.network import Activation, Array, Layer, NetworkError
+from nas_surgery.network import Activation, Array, Layer, NetworkError, Scale, Shift
 from nas_surgery.network.functions import FUNCTIONS
 
 GRID = np.concatenate([np.linspace(-12, 12, 241), [-1e4, -100.0, 100.0, 1e4]])
@@ -15,17 +15,22 @@ CLOSE = 2e-6  # constants of exporters are float32
 BOUNDED = "clip"  # which does nothing without bounds
 
 
-def known_curve(sketch: Sketch, value: Curved) -> View | None:
-    """The view behind the layers that compute a function; None where it is no known one."""
+def known_curve(sketch: Sketch, view: View, curve: Curve) -> View | None:
+    """The view behind the layers that compute a function of it; None where it is no known one."""
     with np.errstate(all="ignore"):
-        found = value.curve(GRID)
+        found = curve(GRID)
     layers = _layers(found)
     if layers is None:
         return None
-    view = value.base
     for layer in layers:
         view = sketch.on(view, layer)
     return view
+
+
+def is_known(curve: Curve) -> bool:
+    """Whether there are layers that compute a function of single values."""
+    with np.errstate(all="ignore"):
+        return _layers(curve(GRID)) is not None
 
 
 def _layers(found: Array) -> list[Layer] | None:
@@ -38,7 +43,7 @@ def _layers(found: Array) -> list[Layer] | None:
         with np.errstate(all="ignore"):
             if _same(layer.forward(GRID), found):
                 return [layer]
-    return None
+    return _clipped(found)
 
 
 def _same(a: Array, b: Array) -> bool:
@@ -51,14 +56,26 @@ def _line(found: Array) -> list[Layer] | None:
     factor = _at(found, 1.0) - offset
     if not _same(factor * GRID + offset, found):
         return None
-    from nas_surgery.network import Scale, Shift
-
     layers: list[Layer] = []
     if factor != 1:
         layers.append(Scale(np.array([factor], np.float32)))
     if offset != 0:
         layers.append(Shift(np.array([offset], np.float32)))
     return layers
+
+
+def _clipped(found: Array) -> list[Layer] | None:
+    """A line between two bounds."""
+    low, high = found.min(), found.max()
+    inside = np.flatnonzero((found > low) & (found < high))
+    if len(inside) < 2:
+        return None
+    (x, z), (u, v) = GRID[inside[[0, -1]]], found[inside[[0, -1]]]
+    factor = (v - u) / (z - x)
+    line = factor * GRID + (u - factor * x)
+    if not _same(np.clip(line, low, high), found):
+        return None
+    return [*(_line(line) or ()), Activation("clip", low=float(low), high=float(high))]
 
 
 def _candidates(found: Array) -> Iterator[Layer]:

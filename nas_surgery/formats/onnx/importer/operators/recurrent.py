@@ -9,7 +9,7 @@ from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged
 from nas_surgery.formats.onnx.importer.values import Unknown
 from nas_surgery.formats.onnx.importer.views import Factor, View, whole
-from nas_surgery.network import GRU, LSTM, Array, Concat, Layer
+from nas_surgery.network import GRU, LSTM, Array, Concat, Crop, Flatten, Layer
 
 GATES = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2)}  # ours, as ONNX counts them
 USUAL = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}
@@ -39,8 +39,6 @@ def recurrent(call: Call) -> Made:
 
 
 def _flat() -> Layer:
-    from nas_surgery.network import Flatten
-
     return Flatten()
 
 
@@ -96,8 +94,6 @@ def _gated(weights: Array, gates: tuple[int, ...]) -> Array:
 
 def _end(call: Call, index: int, steps: int) -> Layer:
     """The last step, which backwards is the first."""
-    from nas_surgery.network import Crop
-
     return Crop((0,), (1,)) if _reversed(call, index) else Crop((steps - 1,), (None,))
 
 

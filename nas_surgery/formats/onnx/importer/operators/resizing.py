@@ -9,13 +9,12 @@ from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.settling import arranged
 from nas_surgery.formats.onnx.importer.views import View
+from nas_surgery.network import DepthToSpace, Resize, SpaceToDepth
 
 
 @makes("Resize", "Upsample")
 def resize(call: Call) -> Made:
     """By nearest or linear interpolation, to sizes or by scales of each axis."""
-    from nas_surgery.network import Resize
-
     view = arranged(call.sketch, call.view(0), 1)
     sizes = _sizes(call, view)
     if sizes[:2] != list(view.sizes[:2]):
@@ -78,10 +77,8 @@ def _for_axes(view: View, axes: Sequence[int], sizes: Sequence[int]) -> list[int
 @makes("DepthToSpace")
 def depth_to_space(call: Call) -> Made:
     """Channels as blocks of positions; DCR has the place in the block outer, CRD the channel."""
-    from nas_surgery.network import DepthToSpace
-
     view = arranged(call.sketch, call.view(0), 1)
-    order = {"DCR": "positions_outer", "CRD": "channels_outer"}.get(call.setting("mode", "DCR"))
+    order = {"DCR": "positions_outer", "CRD": "channels_outer"}[call.setting("mode", "DCR")]
     layer = DepthToSpace(int(call.setting("blocksize", 1)), order=order)
     return call.sketch.channels_first(call.sketch.add(layer, view.source))
 
@@ -89,8 +86,6 @@ def depth_to_space(call: Call) -> Made:
 @makes("SpaceToDepth")
 def space_to_depth(call: Call) -> Made:
     """Blocks of positions as channels, the place in the block outer."""
-    from nas_surgery.network import SpaceToDepth
-
     view = arranged(call.sketch, call.view(0), 1)
     layer = SpaceToDepth(int(call.setting("blocksize", 1)), order="positions_outer")
     return call.sketch.channels_first(call.sketch.add(layer, view.source))

@@ -1,6 +1,7 @@
 """What only moves values: views of what is there, and layers where a part is taken."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
 import attrs
@@ -9,9 +10,10 @@ import numpy as np
 from nas_surgery.formats.onnx.importer.operators.calls import Call, Made, makes
 from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.picking import picked
+from nas_surgery.formats.onnx.importer.settling import arranged, channel_axis
 from nas_surgery.formats.onnx.importer.sketch import Sketch
 from nas_surgery.formats.onnx.importer.values import Score
-from nas_surgery.formats.onnx.importer.views import View, reshaped, transposed
+from nas_surgery.formats.onnx.importer.views import View, cut_alike, reshaped, transposed
 from nas_surgery.network import Dropout
 from nas_surgery.network.wires import INPUT
 
@@ -63,9 +65,18 @@ def reshape(call: Call) -> Made:
 
     def function(view: View) -> View:
         sizes = _copied(view, given) if copied else given
-        return reshaped(view, whole_sizes(call.sketch, view, sizes))
+        return _reshaped(call.sketch, view, whole_sizes(call.sketch, view, sizes))
 
     return call.moved(function)
+
+
+def _reshaped(sketch: Sketch, view: View, sizes: Sequence[int]) -> View:
+    """As it is if that can be, else with the positions put together first."""
+    try:
+        return reshaped(view, sizes)
+    except Outside:
+        view = cut_alike(view)
+        return reshaped(arranged(sketch, view, channel_axis(view)), sizes)
 
 
 def _copied(view: View, sizes: list[int]) -> list[int]:
@@ -153,10 +164,7 @@ def split(call: Call) -> Made:
     if sum(parts) != size or len(parts) != count or min(parts) < 1:
         raise Outside(f"{size} values are not {count} parts of {parts}")
     starts = np.cumsum([0, *parts])
-    return tuple(
-        picked(call.sketch, view, axis, np.arange(a, b))
-        for a, b in zip(starts[:-1], starts[1:], strict=True)
-    )
+    return tuple(picked(call.sketch, view, axis, np.arange(a, b)) for a, b in pairwise(starts))
 
 
 @makes("Slice")
@@ -188,15 +196,18 @@ def gather(call: Call) -> Made:
         return embedding(call)
     view = call.view(0)
     axis, index = view.axis(int(call.setting("axis", 0))), call.constant(1)
-    if index.dtype.kind not in "iu" or index.ndim > 1:
-        raise Outside(f"indices of shape {list(index.shape)}")
+    if index.dtype.kind not in "iu":
+        raise Outside(f"indices of {index.dtype}")
     size = view.sizes[axis]
     places = index.reshape(-1).astype(np.int64)
     if places.size == 0 or places.min() < -size or places.max() >= size:
         raise Outside(f"indices {places[:4].tolist()} are not those of {size} values")
     result = picked(call.sketch, view, axis, np.where(places < 0, places + size, places))
-    if index.ndim:
+    if index.ndim == 1:
         return result
+    if index.ndim:
+        sizes = (*view.sizes[:axis], *index.shape, *view.sizes[axis + 1 :])
+        return _reshaped(call.sketch, result, sizes)
     return attrs.evolve(result, axes=(*result.axes[:axis], *result.axes[axis + 1 :]))
 
 
