@@ -24,10 +24,7 @@ SECONDS, BYTES_A_SECOND = (
     8,
     10 * 2**20,
 )  # of processor time: what any file gets, and more for larger ones
-<<<<<<< HEAD
-=======
 TOO_MUCH = Reason("to read it takes too much memory")
->>>>>>> himp
 
 
 def main() -> None:

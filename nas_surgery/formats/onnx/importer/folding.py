@@ -7,74 +7,9 @@ import numpy as np
 
 from nas_surgery.formats.onnx.importer.nodes import Node
 from nas_surgery.formats.onnx.importer.outside import Outside
-from nas_surgery.network import Array
+from nas_surgery.network import Array, Shape
 
 OPERATORS = frozenset(
-<<<<<<< HEAD
-    [
-        "Abs",
-        "Add",
-        "And",
-        "Cast",
-        "CastLike",
-        "Ceil",
-        "Clip",
-        "Concat",
-        "Constant",
-        "ConstantOfShape",
-        "CumSum",
-        "Div",
-        "Equal",
-        "Erf",
-        "Exp",
-        "Expand",
-        "Flatten",
-        "Floor",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "Greater",
-        "GreaterOrEqual",
-        "Identity",
-        "Less",
-        "LessOrEqual",
-        "Log",
-        "MatMul",
-        "Max",
-        "Min",
-        "Mod",
-        "Mul",
-        "Neg",
-        "Not",
-        "OneHot",
-        "Or",
-        "Pow",
-        "Range",
-        "Reciprocal",
-        "ReduceMax",
-        "ReduceMin",
-        "ReduceProd",
-        "ReduceSum",
-        "ReduceMean",
-        "Relu",
-        "Reshape",
-        "Round",
-        "ScatterND",
-        "Shape",
-        "Sign",
-        "Size",
-        "Slice",
-        "Split",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-        "Tile",
-        "Transpose",
-        "Trilu",
-        "Unsqueeze",
-        "Where",
-    ]
-=======
     {
         *("Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant"),
         *("ConstantOfShape", "CumSum", "Div", "Equal", "Erf", "Exp", "Expand", "Flatten"),
@@ -86,7 +21,6 @@ OPERATORS = frozenset(
         *("Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "Transpose"),
         *("Trilu", "Unsqueeze", "Where"),
     }
->>>>>>> himp
 )
 LARGEST = 2**26  # numbers that an operator may make out of fewer
 
@@ -112,19 +46,11 @@ def _computed(node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
     from onnx.reference import ReferenceEvaluator
 
     given = {name: x for name, x in zip(node.inputs, inputs, strict=True) if x is not None}
-<<<<<<< HEAD
-    ports = [
-        [helper.make_empty_tensor_value_info(n) for n in names if n]
-        for names in (given, node.outputs)
-    ]
-    graph = helper.make_graph([node.proto], "constants", *ports)
-=======
     inside, outside = (
         [helper.make_empty_tensor_value_info(name) for name in names if name]
         for names in (given, node.outputs)
     )
     graph = helper.make_graph([node.proto], "constants", inside, outside)
->>>>>>> himp
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", node.version)])
     with np.errstate(all="ignore"):
         found = ReferenceEvaluator(model).run(None, given)
@@ -172,7 +98,7 @@ def _range(start: Array, limit: Array, step: Array) -> int:
 
 
 def _product(a: Array, b: Array, *_: Array) -> int:
-    return a.size // max(a.shape[-1], 1) * (b.size // max(min(b.shape), 1))
+    return int(a.size // max(a.shape[-1], 1) * (b.size // max(min(b.shape), 1)))
 
 
 def _nothing(*_: Array) -> int:
@@ -201,7 +127,8 @@ def _amount(node: Node, inputs: list[Array | None]) -> int:
     try:
         if node.operator in AMOUNTS:
             return AMOUNTS[node.operator](*held)
-        return prod(int(n) for n in np.broadcast_shapes(*(x.shape for x in held)))
+        shape: Shape = np.broadcast_shapes(*(x.shape for x in held))
+        return prod(shape)
     except (ValueError, IndexError, TypeError, OverflowError):
         return 0  # they do not fit, which the operator will say
 

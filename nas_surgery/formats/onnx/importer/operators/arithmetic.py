@@ -92,11 +92,7 @@ def _constant_first(call: Call, operator: str, a: Array, b: Value | None) -> Val
     if operator in ("Add", "Mul", "Max", "Min"):
         return _with_constant(call, operator, b, a)
     if a.size == 1:
-<<<<<<< HEAD
-        number = float(a.reshape(()))
-=======
         number = a.astype(np.float64).reshape(())
->>>>>>> himp
         return curved(
             call.sketch, b, lambda x: BINARY[operator](number, x), _reverse(call, operator, a)
         )

@@ -100,9 +100,5 @@ def _of_one_sample(values: Array, view: View, axis: int, channel: int) -> Array:
     moved = np.moveaxis(values, (view.batch, axis, channel), (0, 1, 2))
     if not (moved == moved[:1]).all():
         raise Outside("a constant that differs from sample to sample")
-<<<<<<< HEAD
-    return moved[0]
-=======
     first: Array = moved[0]
     return first
->>>>>>> himp
