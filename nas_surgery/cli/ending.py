@@ -28,6 +28,15 @@ def stoppable() -> Iterator[None]:
         sys.exit(128 + stop.signum)
 
 
+def write_report(directory: Path) -> Path:
+    """The page of a run or a study, in its directory."""
+    from nas_surgery.reports.files import PAGE, write_page
+    from nas_surgery.reports.making import report
+
+    write_page(report(directory).page, directory / PAGE)
+    return directory / PAGE
+
+
 @contextmanager
 def stoppable_study(directory: Path) -> Iterator[None]:
     """The same of a study."""
@@ -39,11 +48,13 @@ def stoppable_study(directory: Path) -> Iterator[None]:
         sys.exit(128 + stop.signum)
 
 
-def finish_study(found: "Study", as_json: bool, quiet: bool) -> None:
+def finish_study(found: "Study", as_json: bool, quiet: bool, page: Path | None = None) -> None:
     """Print the table; runs that failed are in it, and make the study no success."""
     if as_json or not quiet:
         text = f"{found}\nwritten   {found.directory}"
-        show(text, {**found.values, "directory": str(found.directory)}, as_json)
+        value = {**found.values, "directory": str(found.directory)}
+        shown = {**value, "report": str(page)} if page else value
+        show(f"{text}\nreport    {page}" if page else text, shown, as_json)
     if found.failures:
         complain(
             f"error: {len(found.failures)} of the runs failed, and are tried again by a resume"

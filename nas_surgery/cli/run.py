@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nas_surgery.cli.ending import finish, stoppable
+from nas_surgery.cli.ending import finish, stoppable, write_report
 from nas_surgery.cli.options import Options, blaming, options_of
 from nas_surgery.cli.output import PATH, as_json, quietly, show
 
@@ -73,16 +73,8 @@ def command(
         blaming(options),
     ):
         result = run(spec, out=directory, overrides=overrides, observers=observers)
-        page = _write_report(directory) if report else None
+        page = write_report(directory) if report else None
     finish(result.summary, directory, as_json, quiet, page)
-
-
-def _write_report(directory: Path) -> Path:
-    from nas_surgery.reports.files import PAGE, write_page
-    from nas_surgery.reports.making import report
-
-    write_page(report(directory).page, directory / PAGE)
-    return directory / PAGE
 
 
 def _check_free(out: Path | None) -> None:

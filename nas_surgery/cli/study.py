@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from nas_surgery.cli.ending import finish_study, stoppable_study
+from nas_surgery.cli.ending import finish_study, stoppable_study, write_report
 from nas_surgery.cli.options import blaming, options_of
 from nas_surgery.cli.output import PATH, as_json, quietly
 from nas_surgery.errors import SpecError
@@ -47,6 +47,7 @@ CONTROLS = ("whole-budget", "random-edits", "redrawn-weights", "final-from-scrat
     metavar="KEY=VALUE",
     help="Override a key of all specs; repeatable.",
 )
+@click.option("--report", is_flag=True, help="Also write a page on the study: report.html.")
 @as_json
 @quietly
 def command(
@@ -57,6 +58,7 @@ def command(
     out: Path,
     workers: int,
     settings: tuple[str, ...],
+    report: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -64,6 +66,10 @@ def command(
     from nas_surgery.reports.study_progress import following_study
     from nas_surgery.studies.study import study
 
+    if report:
+        from nas_surgery.reports.rendering import check_installed
+
+        check_installed()
     options = options_of(settings)
     with stoppable_study(out), following_study(quiet) as observers, blaming(options):
         found = study(
@@ -76,7 +82,7 @@ def command(
             overrides={key: value for key, (_, value) in options.items()},
             observers=observers,
         )
-    finish_study(found, as_json, quiet)
+    finish_study(found, as_json, quiet, write_report(out) if report else None)
 
 
 def _seeds(text: str) -> list[int]:
