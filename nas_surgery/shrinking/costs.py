@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from nas_surgery.network import Array, Group, Layer, Network
-from nas_surgery.network.channels import axis_of
+from nas_surgery.network import Array, Group, Layer, Network, bias_of
+from nas_surgery.network.channels import Axis, axis_of
 
 
 @attrs.frozen(eq=False)
@@ -23,8 +23,9 @@ class CostModel:
     parameter_terms: "Terms"
 
     @classmethod
-    def of(cls, network: Network, groups: Sequence[Group]) -> "CostModel":
-        """The model of a network whose other groups stay as they are."""
+    def of(cls, network: Network, groups: Sequence[Group], refitted: bool = False) -> "CostModel":
+        """The model of a network whose other groups stay as they are; refitted: linear layers without a
+        bias are going to have one."""
         tensors = network.atoms.tensors
         owner = np.full(len(network.atoms.fixed), len(groups))
         for i, group in enumerate(groups):
@@ -33,7 +34,11 @@ class CostModel:
         sizes = np.array([group.size for group in groups])
         times = counts[:, :-1] / sizes if len(groups) else np.zeros((len(tensors), 0))
         return cls(
-            tuple(groups), counts[:, -1], times, _macs_terms(network), _parameter_terms(network)
+            tuple(groups),
+            counts[:, -1],
+            times,
+            _macs_terms(network),
+            _parameter_terms(network, refitted),
         )
 
     def macs(self, sizes: Array) -> float:
@@ -67,13 +72,19 @@ def _terms(found: list[tuple[float, list[int]]], tensors: int) -> Terms:
     )
 
 
-def _parameter_terms(network: Network) -> Terms:
+def _parameter_terms(network: Network, refitted: bool) -> Terms:
     found = [
         term
         for address, layer in enumerate(network.layers)
         for name in layer.parameters()
         for term in [_size(network, address, layer, name)]
     ]
+    if refitted:
+        found += [
+            (1.0, [address + 1])
+            for address, layer in enumerate(network.layers)
+            if layer.channels.reads and layer.weighs_rows and bias_of(layer) is None
+        ]
     return _terms(found, len(network.layers) + 1)
 
 
@@ -84,9 +95,7 @@ def _macs_terms(network: Network) -> Terms:
         macs = layer.macs(*network.shapes_before(address))
         if not macs:
             continue
-        weighing = [
-            n for n, array in layer.parameters().items() if _weighs(layer, n) and array.ndim > 1
-        ]
+        weighing = _weighing(layer)
         if weighing:
             sizes = [_size(network, address, layer, name) for name in weighing]
             total = sum(layer.parameters()[name].size for name in weighing)
@@ -96,9 +105,20 @@ def _macs_terms(network: Network) -> Terms:
     return _terms(found, len(network.layers) + 1)
 
 
-def _weighs(layer: Layer, name: str) -> bool:
+def _weighing(layer: Layer) -> list[str]:
+    """Arrays whose size the work goes with: kernels, but no biases, however many axes these have."""
     channels = layer.channels
-    return axis_of((*channels.reads, *channels.made, *channels.recurs), name) is not None
+    places = (*channels.reads, *channels.writes, *channels.recurs)
+    mixing = [name for name in layer.parameters() if _has(layer, name, places)]
+    return mixing or [
+        name
+        for name, array in layer.parameters().items()
+        if array.ndim > 1 and _has(layer, name, channels.made)
+    ]
+
+
+def _has(layer: Layer, name: str, places: Sequence[Axis]) -> bool:
+    return axis_of(tuple(places), name) is not None
 
 
 def _by_inputs(

@@ -9,6 +9,7 @@ import numpy as np
 
 from nas_surgery.errors import ArgumentError, DataError
 from nas_surgery.formats.models import load_model, save
+from nas_surgery.formats.onnx.interface import Interface
 from nas_surgery.network import Array, Network, Shape
 from nas_surgery.plugins.registry import default_registry
 from nas_surgery.training.backend import Backend
@@ -59,8 +60,24 @@ def _file(path: Path) -> Model:
         save(network, out, interface=read.interface)
         return out
 
-    arrange = _as_they_are(read.network) if read.interface is None else read.interface.arrange
+    arrange = _as_they_are(read.network) if read.interface is None else _as_the_file(read.interface)
     return Model(read.network, arrange, path, close)
+
+
+def _as_the_file(interface: Interface) -> Arrange:
+    """Samples as a file takes them, or with channels last; DataError for others."""
+    axes = [axis for axis in interface.layout if axis >= 0]
+    sizes = tuple((interface.input.sizes or ())[1:])
+    last = tuple(sizes[axis] for axis in axes)
+
+    def arrange(x: Any) -> Array:
+        if x.shape[1:] == sizes:
+            return interface.arrange(x)
+        if x.shape[1:] == last:
+            return np.asarray(x[..., None] if -1 in interface.layout else x)
+        raise DataError(f"samples of shape {sizes} are needed, got {x.shape[1:]}")
+
+    return arrange
 
 
 def _native(model: Any, data: Any) -> Model:

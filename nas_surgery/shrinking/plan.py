@@ -1,6 +1,7 @@
 """What may go of a network: its groups, in which order their units go, and what that loses."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 import numpy as np
@@ -21,13 +22,20 @@ from nas_surgery.surgery.result import Narrowed
 PROBE = 128  # samples that curves are drawn from
 WORK = 2e12  # multiply-accumulates that may be spent on how much each group matters
 LEAST, MOST = 16, 128  # samples for that
+TRIES = 8  # to keep to a limit that the cost model misses
 HALF = 0.5  # of a group goes, to see how much it matters
 
 Told = Callable[[str, int, int], None]  # a stage, how much of it is done, of how much
+Remembered = Callable[[str, Callable[[], Any]], Any]  # a stage, and what makes its value
 
 
 def unheard(stage: str, done: int, total: int) -> None:
     """Tells nobody."""
+
+
+def made(stage: str, make: Callable[[], Any]) -> Any:
+    """Remembers nothing."""
+    return make()
 
 
 @attrs.frozen(eq=False)
@@ -47,16 +55,44 @@ class Plan:
         OperationError where even the smallest network costs more.
         """
         cost = getattr(self.costs, kind)
-        least = cost(uniform(self.groups, cost, 0.0))
+        least = cost(self.smallest())
         if least > limit:
             raise OperationError(
-                f"{limit:,.0f} {kind} cannot be reached: with one channel in each of the"
-                f" {len(self.groups)} groups that may change, {least:,.0f} are left"
+                f"{limit:,.0f} {kind} cannot be reached: the smallest network that the"
+                f" {len(self.groups)} groups that may change allow has {least:,.0f}"
+                f" ({least / cost(np.array([float(g.size) for g in self.groups])):.1%})"
             )
-        chosen = greedy(self.groups, self.curves, cost, limit, self.weights, multiple)
-        even = uniform(self.groups, cost, limit, multiple)
-        found = [sizes for sizes in (chosen, even) if cost(sizes) <= limit]
+        offers = [
+            self._kept_to(
+                kind,
+                limit,
+                lambda aim: greedy(self.groups, self.curves, cost, aim, self.weights, multiple),
+            ),
+            self._kept_to(kind, limit, lambda aim: uniform(self.groups, cost, aim, multiple)),
+        ]
+        found = [sizes for sizes in offers if sizes is not None]
         return found[:1] if found and np.array_equal(found[0], found[-1]) else found
+
+    def _kept_to(self, kind: str, limit: float, choose: Callable[[float], Array]) -> Array | None:
+        """What is chosen for a limit, or for less where pieces of groups make networks cost more than the
+        model says."""
+        aim = limit
+        for _ in range(TRIES):
+            sizes = choose(aim)
+            if getattr(self.costs, kind)(sizes) > aim:
+                return None
+            if not any(group.scattered for group in self.groups):
+                return sizes
+            network = self.cut(sizes)[0]
+            counted = network.macs if kind == "macs" else network.parameter_count
+            if counted <= limit:
+                return sizes
+            aim *= limit / counted
+        return None
+
+    def smallest(self) -> Array:
+        """The fewest channels that groups can have."""
+        return np.array([float(group.step) for group in self.groups])
 
     def expected(self, sizes: Array) -> float:
         """The share of the outputs' power that an allocation should cost, as if groups were independent."""
@@ -98,25 +134,52 @@ def planned(
     seed: int = 0,
     run: Run = plain,
     told: Told = unheard,
+    remembered: Remembered = made,
 ) -> Plan:
     """The plan by activations on samples `x` (N, *input_shape), or by weights alone.
 
-    only, exclude: addresses of layers whose channels may, or may not, go. OperationError where none may.
+    only, exclude: addresses of layers whose channels may, or may not, go. remembered: gives what a stage
+    came to, if it was done before. OperationError where none may.
     """
+    _check_addresses(network, only=only, exclude=exclude)
     probe = None if x is None else x[:PROBE]
     turned: dict[int, Array] = {}
     if probe is not None:
         network, turned = turned_heads(network, probe)
-    groups = [group for group in network.groups() if _open(group, only, exclude, turned)]
+    found = (in_pieces(network, group) for group in network.groups())
+    groups = [group for group in found if _open(group, only, exclude, turned)]
     if not groups:
         raise OperationError("no group of channels of this network may change")
     curves = _curves(network, groups, probe, turned, seed, run, told)
-    plan = Plan(
-        network, tuple(groups), tuple(curves), CostModel.of(network, groups), np.ones(len(groups))
-    )
+    costs = CostModel.of(network, groups, refitted=x is not None)
+    plan = Plan(network, tuple(groups), tuple(curves), costs, np.ones(len(groups)))
     if x is None:
         return plan
-    return attrs.evolve(plan, weights=_weights(plan, x, seed, run, told))
+    weights = remembered("weights", lambda: _weights(plan, x, seed, run, told).tolist())
+    return attrs.evolve(plan, weights=np.array(weights))
+
+
+def _check_addresses(network: Network, **given: Sequence[int]) -> None:
+    """OperationError for addresses of layers that write no channels that may go."""
+    may = sorted({writer for group in network.groups() for writer in group.writers})
+    for name, addresses in given.items():
+        wrong = [address for address in addresses if address not in may]
+        if wrong:
+            raise OperationError(
+                f"{name}: layer {wrong[0]} has no channels that may go; layers that have:"
+                f" {', '.join(map(str, may)) or 'none'}"
+            )
+
+
+def in_pieces(network: Network, group: Group) -> Group:
+    """A group of which some tensors have pieces, such that as much goes of each, and something stays."""
+    if not group.scattered or group.cells is not None:
+        return group
+    tensors = network.atoms.tensors
+    channels = tensors[group.writers[0] + 1]
+    there = np.array([np.isin(channels, tensor) for tensor in tensors])
+    _, cells = np.unique(there, axis=1, return_inverse=True)
+    return attrs.evolve(group, cells=tuple(map(int, cells.ravel()))) if cells.any() else group
 
 
 def _open(
@@ -159,7 +222,8 @@ def _weights(plan: Plan, x: Array, seed: int, run: Run, told: Told) -> Array:
     """How much of the outputs' power goes with the loss of half of each group, over the curve's loss."""
     count = len(plan.groups)
     few = int(np.clip(WORK / (2 * count * max(plan.network.macs, 1)), LEAST, MOST))
-    fit, held = x[: -few // 2][:few], x[-few // 2 :]
+    judges = max(1, min(few, len(x)) // 2)
+    fit, held = x[:-judges][:few] if len(x) > 1 else x, x[-judges:]
     outputs = outputs_of(plan.network, held, run)
     spread = max(float(outputs.var(axis=0).sum()), np.finfo(np.float64).tiny)
     weights = np.ones(count)

@@ -1,5 +1,6 @@
 """What became of a network that was made smaller, for people and as JSON values."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from nas_surgery.network import Network
@@ -20,10 +21,7 @@ def account(found: Shrunk) -> dict[str, Any]:
             "batch": latency[0].batch,
             "threads": latency[0].threads,
         },
-        "agreement": found.agreement,
-        "accuracy": None
-        if found.accuracy is None
-        else {"before": found.accuracy[0], "after": found.accuracy[1]},
+        **_judged(found),
         "channels": [
             {"layer": address, "before": old, "after": new}
             for address, (old, new) in found.sizes.items()
@@ -32,6 +30,22 @@ def account(found: Shrunk) -> dict[str, Any]:
             {"layer": drift.address, "cut": drift.before, "fitted": drift.after}
             for drift in found.drifts
         ],
+    }
+
+
+def _judged(found: Shrunk) -> dict[str, Any]:
+    """What the samples held back say; agreement and accuracy None where they cannot."""
+    verdict, refitted = found.verdict, found.refitted
+    accuracy = None if verdict is None else verdict.accuracy
+    return {
+        "held_back": found.judged,
+        "agreement": None if verdict is None else verdict.agreement,
+        "accuracy": accuracy and {"before": accuracy[0], "after": accuracy[1]},
+        "before_retraining": refitted
+        and {
+            "agreement": refitted.agreement,
+            "accuracy": None if refitted.accuracy is None else refitted.accuracy[1],
+        },
     }
 
 
@@ -45,12 +59,45 @@ def text(found: Shrunk, value: dict[str, Any]) -> str:
     if value["accuracy"] is not None:
         lines.append(_line("accuracy", value["accuracy"], "{:.2%}", ratio=False))
     if value["agreement"] is not None:
-        lines.append(f"{'agreement':<12}{value['agreement']:.2%} on samples held back")
+        lines += [_agreement(value), *_held_back(value)]
     else:
         lines.append(
             "no data, so by weights alone: nothing made up for what went, accuracy unknown"
         )
     return "\n".join([*lines, "", *_layers(found.before, found.network, value)])
+
+
+def _agreement(value: dict[str, Any]) -> str:
+    before = value["before_retraining"]
+    retrained = "" if before is None else f" (before it was retrained {before['agreement']:.2%})"
+    return f"{'agreement':<12}{value['agreement']:.2%} with the original{retrained}"
+
+
+def _held_back(value: dict[str, Any]) -> list[str]:
+    count = f"measured on {value['held_back']:,} of the samples, held back from all that was fitted"
+    if value["accuracy"] is None:
+        return [count]
+    return [count, "accuracy tells only how the two compare if the original was trained on them"]
+
+
+def front_text(rows: list[dict[str, Any]]) -> str:
+    """A line for each size of a front, below that of the original."""
+    known = rows[0]["accuracy"] is not None
+    lines = [("", "MACs", "parameters", "latency", "agreement", "accuracy" if known else "")]
+    for when in ("before", *range(len(rows))):
+        row, side = (rows[0], "before") if when == "before" else (rows[int(when)], "after")
+        agreement = 1.0 if side == "before" else row["agreement"]
+        lines.append(
+            (
+                "original" if side == "before" else row["output"],
+                f"{row['macs'][side]:,}",
+                f"{row['parameters'][side]:,}",
+                f"{row['latency_ms'][side]:.2f} ms",
+                "" if agreement is None else f"{agreement:.2%}",
+                f"{row['accuracy'][side]:.2%}" if known else "",
+            )
+        )
+    return aligned(lines, left=(0,))
 
 
 def _line(name: str, pair: dict[str, float], form: str, ratio: bool = True) -> str:
@@ -71,9 +118,16 @@ def _layers(before: Network, after: Network, value: dict[str, Any]) -> list[str]
         channels = f"{sizes[0]} → {sizes[1]}" if sizes[0] != sizes[1] else f"{sizes[0]}"
         shown = ("", "") if drift is None else (f"{drift['cut']:.3f}", f"{drift['fitted']:.3f}")
         rows.append((str(address), after.layers[address].describe(), channels, *shown))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return [
-        f"{a.rjust(widths[0])}  {b.ljust(widths[1])}  {c.rjust(widths[2])}  {d.rjust(widths[3])}"
-        f"  {e.rjust(widths[4])}".rstrip()
-        for a, b, c, d, e in rows
-    ]
+    return aligned(rows, left=(1,)).split("\n")
+
+
+def aligned(rows: Sequence[tuple[str, ...]], left: tuple[int, ...]) -> str:
+    """Rows of cells as columns; those of numbers on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

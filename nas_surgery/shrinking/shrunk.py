@@ -1,216 +1,176 @@
-"""Shrinking a network to a budget: plan, cut, fit, and choose by samples that were held back."""
+"""Shrinking a network to a budget: plan, cut, fit, perhaps in several steps, perhaps with training behind."""
 
 from collections.abc import Sequence
 
 import attrs
-import numpy as np
 
-from nas_surgery.errors import OperationError
+from nas_surgery.errors import ArgumentError
 from nas_surgery.network import Array, Network
 from nas_surgery.shrinking.budget import Budget
-from nas_surgery.shrinking.latency import measured_latency
-from nas_surgery.shrinking.plan import Plan, Told, outputs_of, planned, unheard
+from nas_surgery.shrinking.choosing import Candidate, Search
+from nas_surgery.shrinking.plan import Told, planned, unheard
+from nas_surgery.shrinking.retraining import Retraining, retrained
 from nas_surgery.shrinking.running import LayerRunner
+from nas_surgery.shrinking.samples import Judge, Samples, Verdict, samples_that_fit
+from nas_surgery.shrinking.stages import Stages
 from nas_surgery.surgery.refit import Drift, Run
-
-HELD_BACK = 5  # every so many-th sample judges
-MEMORY = 2**31  # bytes that values of samples may take
-MULTIPLES = (1, 4, 8, 16)  # of channels, that runtimes may like
-DEARER, CHEAP = 1.5, 1e-3  # what they may cost: times the expected loss, and more than it
-HALVINGS = 6  # of the range in which a budget is met that can only be measured
 
 
 @attrs.frozen(eq=False)
 class Shrunk:
     """What came out. before: the original. drifts: of each layer that was fitted. sizes: of each group by
-    its first writer, before and after. agreement: share of the samples held back on which both decide
-    alike, or R² where outputs are values; accuracy: before and after on those, where labels are known."""
+    its first writer, before and after. verdict: on the samples held back, `judged` of them, and `refitted`
+    before it was retrained; None without data or retraining."""
 
     network: Network
     before: Network
     drifts: tuple[Drift, ...]
     sizes: dict[int, tuple[int, int]]
-    agreement: float | None
-    accuracy: tuple[float, float] | None
+    judged: int
+    verdict: Verdict | None
+    refitted: Verdict | None = None
 
 
 @attrs.frozen(eq=False)
-class Samples:
-    """Calibration data: to fit to, and to judge by."""
+class Wishes:
+    """only, exclude: addresses of layers whose channels may, or must not, go. steps: in so many the budget
+    is reached. retraining: behind each of them, or None."""
 
-    fit: Array
-    held: Array
-    labels: Array | None
+    only: Sequence[int] = ()
+    exclude: Sequence[int] = ()
+    seed: int = 0
+    steps: int = 1
+    retraining: Retraining | None = None
 
-    @classmethod
-    def of(cls, x: Array, y: Array | None, most: int) -> "Samples":
-        """Every `HELD_BACK`-th sample judges; of the others at most so many are used."""
-        judges = np.arange(len(x)) % HELD_BACK == 0
-        if len(x) < 2 * HELD_BACK:
-            judges[:] = True
-            return cls(x, x, y)
-        labels = None if y is None else y[judges]
-        return cls(x[~judges][:most], x[judges], labels)
-
-
-def shrink_network(
-    network: Network,
-    x: Array | None,
-    y: Array | None,
-    budget: Budget,
-    *,
-    only: Sequence[int] = (),
-    exclude: Sequence[int] = (),
-    seed: int = 0,
-    told: Told = unheard,
-) -> Shrunk:
-    """The smallest loss for a budget; see `nas_surgery.shrink`.
-
-    x: (N, *input_shape) or None, then weights alone decide; y: labels (N,) or None.
-    """
-    run = LayerRunner()
-    samples = None if x is None else Samples.of(x, y, samples_that_fit(network))
-    fit = None if samples is None else samples.fit
-    plan = planned(network, fit, only=only, exclude=exclude, seed=seed, run=run, told=told)
-    search = _Search(plan, samples, seed, run, told)
-    if budget.kind in ("macs", "parameters"):
-        original = getattr(plan.costs, budget.kind)(search.whole)
-        found = search.within(budget.kind, budget.limit(original))
-    elif budget.kind == "latency_ms":
-        found = search.as_fast_as(budget.value)
-    else:
-        found = search.as_good_as(budget.value / 100)
-    return search.result(network, found)
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
+            raise ArgumentError(f"steps: a whole number of 1 or more is needed, got {self.steps!r}")
 
 
 @attrs.frozen(eq=False)
-class Candidate:
-    """An allocation with the network that it leads to, and what that loses on the samples held back."""
+class Shrinking:
+    """A network that is to be shrunk. samples, judge: None without data."""
 
-    sizes: Array
     network: Network
-    drifts: tuple[Drift, ...]
-    lost: float
-
-
-@attrs.frozen(eq=False)
-class _Search:
-    plan: Plan
     samples: Samples | None
-    seed: int
+    judge: Judge | None
+    wishes: Wishes
     run: Run
     told: Told
+    stages: Stages
 
-    @property
-    def whole(self) -> Array:
-        return np.array([float(group.size) for group in self.plan.groups])
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        x: Array | None,
+        y: Array | None,
+        wishes: Wishes,
+        told: Told = unheard,
+        stages: Stages | None = None,
+    ) -> "Shrinking":
+        """x: samples (N, *input_shape) or None, then weights alone decide; y: labels (N,) or None."""
+        if x is None and wishes.retraining is not None:
+            raise ArgumentError("retrain: needs data to train on")
+        run = LayerRunner()
+        samples = None if x is None else Samples.of(x, y, samples_that_fit(network))
+        judge = None if samples is None else Judge.of(network, samples, run)
+        if wishes.retraining is not None:
+            wishes.retraining.backend_for((network,))  # or say so before the work
+        held = Stages.of(None, {}) if stages is None else stages
+        return cls(network, samples, judge, wishes, run, told, held)
 
-    def within(self, kind: str, limit: float) -> Candidate:
-        """The better of the allocations that keep to a limit."""
-        sizes = self.plan.sizes(kind, limit, self._multiple(kind, limit))
-        return min((self.candidate(each) for each in sizes), key=lambda each: each.lost)
+    def to(self, budget: Budget) -> Shrunk:
+        """The smallest loss for a budget; OperationError where it cannot be met."""
+        if budget.kind == "max_drop" and self.wishes.steps > 1:
+            raise ArgumentError("steps: go with macs, parameters or latency_ms, not with max_drop")
+        network, drifts = self.network, tuple[Drift, ...]()
+        sizes: dict[int, tuple[int, int]] = {}
+        verdict = refitted = None
+        trail = ""
+        for left in range(self.wishes.steps, 0, -1):
+            search = self._search(network, trail)
+            found = _found(search, self._part(budget, search, left))
+            trail = search.name("from", found.sizes)
+            network, drifts, verdict = found.network, found.drifts, found.verdict
+            sizes = _joined(sizes, search, found)
+            if self.wishes.retraining is not None:
+                refitted, network = verdict, self._retrained(network, self.wishes.retraining, trail)
+                assert self.judge is not None
+                verdict = self.judge.verdict(network)
+        network = attrs.evolve(network, classes=self.network.classes)
+        judged = 0 if self.samples is None else len(self.samples.held)
+        return Shrunk(network, self.network, drifts, sizes, judged, verdict, refitted)
 
-    def _multiple(self, kind: str, limit: float) -> int:
-        """What widths are to be multiples of, so that the network is fast here and loses little by it.
+    def _search(self, network: Network, trail: str) -> Search:
+        wishes, fit = self.wishes, None if self.samples is None else self.samples.fit
+        plan = planned(
+            network,
+            fit,
+            only=wishes.only,
+            exclude=wishes.exclude,
+            seed=wishes.seed,
+            run=self.run,
+            told=self.told,
+            remembered=lambda stage, make: self.stages.value(f"{stage} {trail}", make),
+        )
+        return Search(plan, fit, self.judge, wishes.seed, self.run, self.told, self.stages, trail)
 
-        Runtimes have kernels for blocks of channels, and which ones is measured, not assumed.
-        """
-        offers = {m: sizes for m in MULTIPLES if (sizes := self.plan.sizes(kind, limit, m)[:1])}
-        losses = {m: self.plan.expected(sizes) for m, (sizes,) in offers.items()}
-        fair = [m for m in offers if losses[m] <= DEARER * losses[1] + CHEAP]
-        times = {m: measured_latency(self.plan.cut(offers[m][0])[0]).milliseconds for m in fair}
-        return min(times, key=lambda m: times[m])
+    def _part(self, budget: Budget, search: Search, left: int) -> Budget:
+        """What the network may cost behind the next of so many steps, which take the same share each."""
+        if budget.kind == "max_drop":
+            return budget
+        now = _cost(search, budget.kind)
+        limit = budget.limit(getattr(self.network, _COUNTS.get(budget.kind, ""), now))
+        value = limit if left == 1 else now * (limit / now) ** (1 / left)
+        return Budget(budget.kind, value, share=False)
 
-    def as_fast_as(self, milliseconds: float) -> Candidate:
-        """The network with most multiply-accumulates that is measured to take no longer."""
-        original = self.plan.costs.macs(self.whole)
-        low, high, best = 0.0, 1.0, None
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            try:
-                limit = middle * original
-                sizes = self.plan.sizes("macs", limit, self._multiple("macs", limit))[0]
-            except OperationError:
-                low = middle
-                continue
-            if measured_latency(self.plan.cut(sizes)[0]).milliseconds <= milliseconds:
-                low, best = middle, sizes
-            else:
-                high = middle
-        if best is None:
-            raise OperationError(f"{milliseconds:g} ms cannot be reached on this machine")
-        return self.candidate(best)
-
-    def as_good_as(self, drop: float) -> Candidate:
-        """The smallest network that decides worse on at most this share of the samples held back."""
-        if self.samples is None:
-            raise OperationError("max_drop needs data to measure the drop on")
-        original = self.plan.costs.macs(self.whole)
-        low, high, best = 0.0, 1.0, None
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            try:
-                tried = self.within("macs", middle * original)
-            except OperationError:
-                low = middle
-                continue
-            if self.drop(tried.network) <= drop:
-                high, best = middle, tried
-            else:
-                low = middle
-        return best or self.candidate(self.whole)
-
-    def candidate(self, sizes: Array) -> Candidate:
-        """Cut and fitted, and what is lost."""
-        if self.samples is None:
-            return Candidate(sizes, self.plan.cut(sizes)[0], (), 0.0)
-        network, drifts = self.plan.fitted(sizes, self.samples.fit, self.seed, self.run, self.told)
-        wanted = self._held(self.plan.network)
-        lost = float(np.mean((self._held(network) - wanted) ** 2))
-        return Candidate(sizes, network, drifts, lost)
-
-    def drop(self, network: Network) -> float:
-        """Share of the samples held back by which the network is worse than the original."""
-        agreement, accuracy = self._judged(network)
-        return 1 - agreement if accuracy is None else accuracy[0] - accuracy[1]
-
-    def result(self, before: Network, found: Candidate) -> Shrunk:
-        agreement, accuracy = (None, None) if self.samples is None else self._judged(found.network)
-        sizes = {
-            group.writers[0]: (group.size, int(size))
-            for group, size in zip(self.plan.groups, found.sizes, strict=True)
-        }
-        network = attrs.evolve(found.network, classes=before.classes)
-        return Shrunk(network, before, found.drifts, sizes, agreement, accuracy)
-
-    def _judged(self, network: Network) -> tuple[float, tuple[float, float] | None]:
-        assert self.samples is not None
-        theirs, ours = self._held(self.plan.network), self._held(network)
-        if theirs.shape[1] == 1:
-            return _r_squared(ours, theirs), None
-        before, after = theirs.argmax(axis=1), ours.argmax(axis=1)
-        labels = self.samples.labels
-        right = None
-        if labels is not None:
-            right = float(np.mean(before == labels)), float(np.mean(after == labels))
-        return float(np.mean(before == after)), right
-
-    def _held(self, network: Network) -> Array:
-        assert self.samples is not None
-        return outputs_of(network, self.samples.held, self.run)
+    def _retrained(self, network: Network, retraining: Retraining, trail: str) -> Network:
+        samples, judge = self.samples, self.judge
+        assert samples is not None
+        assert judge is not None
+        made, _ = self.stages.network(
+            f"retrained {trail}",
+            lambda: (
+                retrained(
+                    network,
+                    self.network,
+                    samples,
+                    judge,
+                    retraining,
+                    self.wishes.seed,
+                    self.told,
+                ),
+                None,
+            ),
+        )
+        return made
 
 
-def samples_that_fit(network: Network) -> int:
-    """How many samples' values fit into `MEMORY`, those of two networks side by side."""
-    last = {source: i for i, held in enumerate(network.sources) for source in held}
-    live, peak = {-1}, 0.0
-    for address in range(len(network.layers)):
-        live.add(address)
-        peak = max(peak, sum(float(np.prod(network.shapes[a + 1])) for a in live))
-        live -= {s for s in network.sources[address] if last[s] == address}
-    return max(16, int(MEMORY / (2 * peak * network.dtype.itemsize)))
+_COUNTS = {"macs": "macs", "parameters": "parameter_count"}
 
 
-def _r_squared(values: Array, targets: Array) -> float:
-    spread = float(np.sum((targets - targets.mean(axis=0)) ** 2))
-    return 1 - float(np.sum((values - targets) ** 2)) / spread if spread else 0.0
+def _cost(search: Search, kind: str) -> float:
+    whole = search.whole
+    if kind == "latency_ms":
+        return search.milliseconds(whole)
+    return float(getattr(search.plan.costs, kind)(whole))
+
+
+def _found(search: Search, budget: Budget) -> Candidate:
+    if budget.kind == "latency_ms":
+        return search.as_fast_as(budget.value)
+    if budget.kind == "max_drop":
+        return search.as_good_as(budget.value / 100)
+    return search.within(budget.kind, budget.value)
+
+
+def _joined(
+    before: dict[int, tuple[int, int]], search: Search, found: Candidate
+) -> dict[int, tuple[int, int]]:
+    """Sizes of groups by their first writer, at the start of all steps and now."""
+    now = {
+        group.writers[0]: (group.size, int(size))
+        for group, size in zip(search.plan.groups, found.sizes, strict=True)
+    }
+    return before | {a: (before.get(a, (old, new))[0], new) for a, (old, new) in now.items()}
