@@ -10,9 +10,10 @@ import numpy as np
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Network
 from nas_surgery.shrinking.latency import measured_latency
-from nas_surgery.shrinking.plan import Plan, Told
+from nas_surgery.shrinking.plan import Plan
 from nas_surgery.shrinking.samples import Judge, Verdict
 from nas_surgery.shrinking.stages import Stages
+from nas_surgery.shrinking.telling import Told
 from nas_surgery.surgery.refit import Drift, Run
 
 MULTIPLES = (1, 4, 8, 16)  # of channels, that runtimes may like

@@ -8,11 +8,12 @@ import numpy as np
 
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Group, Network
-from nas_surgery.network.wires import walk
 from nas_surgery.shrinking.allocation import greedy, uniform
 from nas_surgery.shrinking.costs import CostModel
 from nas_surgery.shrinking.curves import Curve, by_activations, by_strengths, by_weights
 from nas_surgery.shrinking.probing import seen_values
+from nas_surgery.shrinking.telling import Told, unheard
+from nas_surgery.shrinking.weighing import weights_of
 from nas_surgery.surgery import incoming_norms, outgoing_norms
 from nas_surgery.surgery.heads import turned_heads
 from nas_surgery.surgery.narrowing import narrowed
@@ -20,17 +21,9 @@ from nas_surgery.surgery.refit import Drift, Run, plain, refitted
 from nas_surgery.surgery.result import Narrowed
 
 PROBE = 128  # samples that curves are drawn from
-WORK = 2e12  # multiply-accumulates that may be spent on how much each group matters
-LEAST, MOST = 16, 128  # samples for that
 TRIES = 8  # to keep to a limit that the cost model misses
-HALF = 0.5  # of a group goes, to see how much it matters
 
-Told = Callable[[str, int, int], None]  # a stage, how much of it is done, of how much
 Remembered = Callable[[str, Callable[[], Any]], Any]  # a stage, and what makes its value
-
-
-def unheard(stage: str, done: int, total: int) -> None:
-    """Tells nobody."""
 
 
 def made(stage: str, make: Callable[[], Any]) -> Any:
@@ -150,12 +143,16 @@ def planned(
     groups = [group for group in found if _open(group, only, exclude, turned)]
     if not groups:
         raise OperationError("no group of channels of this network may change")
-    curves = _curves(network, groups, probe, turned, seed, run, told)
+    values = [] if probe is None else seen_values(network, groups, probe, seed, run)
+    curves = _curves(network, groups, values, turned, told)
     costs = CostModel.of(network, groups, refitted=x is not None)
     plan = Plan(network, tuple(groups), tuple(curves), costs, np.ones(len(groups)))
     if x is None:
         return plan
-    weights = remembered("weights", lambda: _weights(plan, x, seed, run, told).tolist())
+    weights = remembered(
+        "weights",
+        lambda: weights_of(network, groups, curves, values, x, run, told).tolist(),
+    )
     return attrs.evolve(plan, weights=np.array(weights))
 
 
@@ -193,20 +190,17 @@ def _open(
 def _curves(
     network: Network,
     groups: Sequence[Group],
-    probe: Array | None,
+    values: Sequence[Array],
     turned: dict[int, Array],
-    seed: int,
-    run: Run,
     told: Told,
 ) -> list[Curve]:
-    if probe is None:
+    if not values:
         return [
             by_weights(
                 incoming_norms(network, g) * np.maximum(outgoing_norms(network, g), 1e-12), g
             )
             for g in groups
         ]
-    values = seen_values(network, groups, probe, seed, run)
     curves = []
     for i, (group, rows) in enumerate(zip(groups, values, strict=True)):
         told("looking", i + 1, len(groups))
@@ -216,31 +210,3 @@ def _curves(
         else:
             curves.append(by_activations(network, group, rows))
     return curves
-
-
-def _weights(plan: Plan, x: Array, seed: int, run: Run, told: Told) -> Array:
-    """How much of the outputs' power goes with the loss of half of each group, over the curve's loss."""
-    count = len(plan.groups)
-    few = int(np.clip(WORK / (2 * count * max(plan.network.macs, 1)), LEAST, MOST))
-    judges = max(1, min(few, len(x)) // 2)
-    fit, held = x[:-judges][:few] if len(x) > 1 else x, x[-judges:]
-    outputs = outputs_of(plan.network, held, run)
-    spread = max(float(outputs.var(axis=0).sum()), np.finfo(np.float64).tiny)
-    weights = np.ones(count)
-    for i, (group, curve) in enumerate(zip(plan.groups, plan.curves, strict=True)):
-        told("weighing", i + 1, count)
-        size = max(group.step, int(group.size * HALF) // group.step * group.step)
-        sizes = np.array([float(other.size) for other in plan.groups])
-        sizes[i] = size
-        small, _ = plan.fitted(sizes, fit, seed, run)
-        lost = float(np.mean(np.sum((outputs_of(small, held, run) - outputs) ** 2, axis=-1)))
-        weights[i] = lost / spread / max(curve.lost[size], 1e-9)
-    return weights
-
-
-def outputs_of(network: Network, x: Array, run: Run) -> Array:
-    """Outputs (N, values) of a network for samples `x`, float64, each layer by `run`."""
-    layers = network.layers
-    values = np.asarray(x, network.dtype)
-    made = walk(network.sources, values, lambda address, *xs: run(layers[address], *xs))
-    return made.astype(np.float64).reshape(len(x), -1)

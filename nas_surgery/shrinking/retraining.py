@@ -12,8 +12,8 @@ import numpy as np
 from nas_surgery.errors import ArgumentError, BackendError, NasSurgeryError
 from nas_surgery.network import Array, Network
 from nas_surgery.plugins.registry import default_registry
-from nas_surgery.shrinking.plan import Told
 from nas_surgery.shrinking.samples import Judge, Samples
+from nas_surgery.shrinking.telling import Told
 from nas_surgery.training.backend import Backend
 from nas_surgery.training.optimizers import Adam
 from nas_surgery.training.plans import Recipe, Schedule

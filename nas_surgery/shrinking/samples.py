@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 
 from nas_surgery.network import Array, Network
-from nas_surgery.shrinking.plan import outputs_of
+from nas_surgery.shrinking.weighing import outputs_of
 from nas_surgery.surgery.refit import Run
 from nas_surgery.training.evaluation import r_squared, sample_losses
 

@@ -16,11 +16,11 @@ from nas_surgery.network import Array, Label, Network
 from nas_surgery.shrinking.budget import Budget
 from nas_surgery.shrinking.calibration import Calibration, calibration
 from nas_surgery.shrinking.models import Model, opened
-from nas_surgery.shrinking.plan import Told, unheard
 from nas_surgery.shrinking.retraining import Retraining
 from nas_surgery.shrinking.samples import FEW
 from nas_surgery.shrinking.shrunk import Shrinking, Shrunk, Wishes
 from nas_surgery.shrinking.stages import Stages
+from nas_surgery.shrinking.telling import Told, unheard
 
 
 def shrink(

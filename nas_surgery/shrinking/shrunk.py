@@ -8,11 +8,12 @@ from nas_surgery.errors import ArgumentError
 from nas_surgery.network import Array, Network
 from nas_surgery.shrinking.budget import Budget
 from nas_surgery.shrinking.choosing import Candidate, Search
-from nas_surgery.shrinking.plan import Told, planned, unheard
+from nas_surgery.shrinking.plan import planned
 from nas_surgery.shrinking.retraining import Retraining, retrained
 from nas_surgery.shrinking.running import LayerRunner
 from nas_surgery.shrinking.samples import Judge, Samples, Verdict, samples_that_fit
 from nas_surgery.shrinking.stages import Stages
+from nas_surgery.shrinking.telling import Told, unheard
 from nas_surgery.surgery.refit import Drift, Run
 
 
