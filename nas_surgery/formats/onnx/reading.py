@@ -18,7 +18,7 @@ import numpy as np
 
 from nas_surgery.errors import ModelFileError
 from nas_surgery.formats.onnx import check as onnx_check
-from nas_surgery.formats.onnx.wire import Message, Value, entries, read_message, varints
+from nas_surgery.formats.onnx.wire import MAX_FIELDS, Message, Value, entries, read_message, varints
 from nas_surgery.formats.regular_file import open_regular, read_exactly, size_limit
 from nas_surgery.formats.safetensors import METADATA_KEY
 from nas_surgery.formats.strict_json import strict_json
@@ -81,7 +81,9 @@ def is_own(content: bytes) -> bool:
     """Whether a model says that it holds a network of ours, whatever else it may be."""
     key = METADATA_KEY.encode()
     try:
-        for number, value in entries(memoryview(content)):
+        for count, (number, value) in enumerate(entries(memoryview(content))):
+            if count > MAX_FIELDS:
+                return True  # which nobody's file has, and is refused as ours
             if number == 14 and isinstance(value, memoryview):
                 entry = next(entries(value), None)
                 if entry is not None and entry[0] == 1 and _is(entry[1], key):

@@ -7,7 +7,7 @@ import numpy as np
 
 from nas_surgery.formats.onnx.importer.nodes import Node
 from nas_surgery.formats.onnx.importer.outside import Outside
-from nas_surgery.network import Array
+from nas_surgery.network import Array, Shape
 
 OPERATORS = frozenset(
     {
@@ -98,7 +98,7 @@ def _range(start: Array, limit: Array, step: Array) -> int:
 
 
 def _product(a: Array, b: Array, *_: Array) -> int:
-    return a.size // max(a.shape[-1], 1) * (b.size // max(min(b.shape), 1))
+    return int(a.size // max(a.shape[-1], 1) * (b.size // max(min(b.shape), 1)))
 
 
 def _nothing(*_: Array) -> int:
@@ -127,7 +127,8 @@ def _amount(node: Node, inputs: list[Array | None]) -> int:
     try:
         if node.operator in AMOUNTS:
             return AMOUNTS[node.operator](*held)
-        return prod(int(n) for n in np.broadcast_shapes(*(x.shape for x in held)))
+        shape: Shape = np.broadcast_shapes(*(x.shape for x in held))
+        return prod(shape)
     except (ValueError, IndexError, TypeError, OverflowError):
         return 0  # they do not fit, which the operator will say
 
