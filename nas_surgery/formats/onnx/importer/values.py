@@ -94,7 +94,14 @@ class Score(Promise):
         raise Outside("a product of two branches that is not part of a usual attention")
 
 
-Value = Array | View | Promise | Unknown
+@attrs.frozen(eq=False)
+class Listed:
+    """Parts of a tensor, as a sequence of ONNX."""
+
+    parts: tuple[View, ...]
+
+
+Value = Array | View | Promise | Unknown | Listed
 
 
 def as_view(sketch: Sketch, value: Value | None, what: str = "its input") -> View:
@@ -108,6 +115,6 @@ def as_view(sketch: Sketch, value: Value | None, what: str = "its input") -> Vie
 
 def as_constant(value: Value | None, what: str) -> Array:
     """A tensor that does not depend on the input; Outside for any other."""
-    if value is None or isinstance(value, View | Promise | Unknown):
+    if value is None or isinstance(value, View | Promise | Unknown | Listed):
         raise Outside(f"{what} is {'missing' if value is None else 'not constant'}")
     return value

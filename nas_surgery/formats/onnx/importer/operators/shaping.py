@@ -12,7 +12,7 @@ from nas_surgery.formats.onnx.importer.outside import Outside
 from nas_surgery.formats.onnx.importer.picking import picked
 from nas_surgery.formats.onnx.importer.settling import arranged, channel_axis
 from nas_surgery.formats.onnx.importer.sketch import Sketch
-from nas_surgery.formats.onnx.importer.values import Score
+from nas_surgery.formats.onnx.importer.values import Listed, Score
 from nas_surgery.formats.onnx.importer.views import View, cut_alike, reshaped, transposed
 from nas_surgery.network import Dropout
 from nas_surgery.network.wires import INPUT
@@ -165,6 +165,31 @@ def split(call: Call) -> Made:
         raise Outside(f"{size} values are not {count} parts of {parts}")
     starts = np.cumsum([0, *parts])
     return tuple(picked(call.sketch, view, axis, np.arange(a, b)) for a, b in pairwise(starts))
+
+
+@makes("SplitToSequence")
+def split_to_sequence(call: Call) -> Made:
+    """Parts of the sizes given, which are kept."""
+    view = call.view(0)
+    axis, sizes = view.axis(int(call.setting("axis", 0))), call.constant(1).ravel()
+    if call.constant(1).ndim == 0:
+        size = max(int(sizes[0]), 1)
+        sizes = np.diff(np.append(np.arange(0, view.sizes[axis], size), view.sizes[axis]))
+    if sizes.sum() != view.sizes[axis] or sizes.min() < 1:
+        raise Outside(f"{view.sizes[axis]} values are not parts of {sizes.tolist()}")
+    starts = np.cumsum([0, *sizes])
+    return Listed(
+        tuple(picked(call.sketch, view, axis, np.arange(a, b)) for a, b in pairwise(starts))
+    )
+
+
+@makes("SequenceAt")
+def sequence_at(call: Call) -> Made:
+    """One of the parts."""
+    held = call.value(0)
+    if not isinstance(held, Listed):
+        raise Outside("it reads what is no sequence of parts")
+    return held.parts[int(call.constant(1).reshape(()))]
 
 
 @makes("Slice")
