@@ -12,6 +12,7 @@ import pytest
 import nas_surgery as ns
 from nas_surgery.errors import RunError
 from nas_surgery.search.journal import from_line, to_line
+from nas_surgery.strategies.jobs import Failure, Outcome
 from nas_surgery.testing.runs import CommandProcess, finish
 from nas_surgery.training.state_bytes import digest
 
@@ -245,9 +246,9 @@ def checked(body):
 @pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c"])
 def test_only_line_feeds_end_a_record(sign, copy):
     """Other signs that Python takes for line ends may stand in a reason."""
-    outcome = {"record": "outcome", "job": 0, "failure": {"reason": f"a{sign}b"}}
+    outcome = Outcome(0, failure=Failure(f"a{sign}b")).to_json()
     with (copy / "journal.jsonl").open("a", encoding="utf-8", newline="\n") as file:
-        file.write(to_line(outcome) + "\n")
+        file.write(to_line({"record": "outcome", **outcome}) + "\n")
     shown = finish(["inspect", str(copy)])
     assert shown.code == 0, shown.error
 

@@ -30,10 +30,10 @@ def breaking(monkeypatch):
     def arm(count):
         left = iter(range(count))
 
-        def fail(self, state, data, plan):
+        def fail(self, state, data, plan, watch=None):
             if next(left, None) is None:
                 raise RuntimeError("the device [/gone] is lost")
-            return train(self, state, data, plan)
+            return train(self, state, data, plan, watch)
 
         monkeypatch.setattr(NumpyBackend, "train", fail)
 
