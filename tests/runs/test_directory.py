@@ -12,7 +12,7 @@ import pytest
 import nas_surgery as ns
 from nas_surgery.errors import RunError
 from nas_surgery.search.journal import from_line, to_line
-from nas_surgery.strategies.jobs import Failure, Outcome
+from nas_surgery.strategies.jobs import Failure, Job, Outcome
 from nas_surgery.testing.runs import CommandProcess, finish
 from nas_surgery.training.state_bytes import digest
 
@@ -246,9 +246,10 @@ def checked(body):
 @pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c"])
 def test_only_line_feeds_end_a_record(sign, copy):
     """Other signs that Python takes for line ends may stand in a reason."""
-    outcome = Outcome(0, failure=Failure(f"a{sign}b")).to_json()
+    job, outcome = Job(10**6, None), Outcome(10**6, failure=Failure(f"a{sign}b"))
     with (copy / "journal.jsonl").open("a", encoding="utf-8", newline="\n") as file:
-        file.write(to_line({"record": "outcome", **outcome}) + "\n")
+        file.write(to_line({"record": "job", **job.to_json()}) + "\n")
+        file.write(to_line({"record": "outcome", **outcome.to_json()}) + "\n")
     shown = finish(["inspect", str(copy)])
     assert shown.code == 0, shown.error
 
