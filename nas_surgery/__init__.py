@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_surgery.data.dataset import Dataset
 from nas_surgery.errors import NasSurgeryError, StopRun
-from nas_surgery.formats.models import load, save
+from nas_surgery.formats.models import load
 from nas_surgery.network import (
     GRU,
     LSTM,
@@ -54,6 +54,7 @@ from nas_surgery.network import (
 from nas_surgery.operations import Context, Operation, Proposal
 from nas_surgery.plugins.hookspecs import hookimpl
 from nas_surgery.plugins.lookup import backend, backends, operation, score
+from nas_surgery.plugins.natives import save
 from nas_surgery.runs.result import ParetoPoint, Result
 from nas_surgery.runs.runner import resume, run
 from nas_surgery.runs.spec import Spec

@@ -22,7 +22,7 @@ from nas_surgery.plugins.registry import default_registry
 from nas_surgery.runs.spec import Spec
 
 REPOSITORY = Path(nas_surgery.__file__).parents[1]
-RUN = ("README.md", "CONTRIBUTING.md", "plugins/README.md")
+RUN = ("README.md", "CONTRIBUTING.md", "plugins/README.md", "docs/shrink.md")
 ALL = sorted(
     file.relative_to(REPOSITORY)
     for pattern in ("*.md", "docs/**/*.md", "plugins/*.md", "plugins/*/*.md", "benchmarks/*.md")
@@ -163,6 +163,7 @@ def test_toml_blocks_are_valid(name):
                 Spec.from_dict(values)
 
 
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")  # of torch's exporter
 @pytest.mark.parametrize("name", RUN)
 def test_what_the_documents_show_runs(name, tmp_path, monkeypatch):
     """Python blocks without an exception, commands with exit code 0."""

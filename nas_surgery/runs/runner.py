@@ -9,7 +9,8 @@ from nas_surgery.data.tables.file import read_encoding
 from nas_surgery.errors import RunError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.formats.models import load
-from nas_surgery.network import Network, as_functions, as_mapping, as_path, expect_network
+from nas_surgery.network import as_functions, as_mapping, as_path, expect_network
+from nas_surgery.plugins.natives import network_and_data
 from nas_surgery.runs.callers import SpecLike, as_spec, followed, given_keys
 from nas_surgery.runs.directory import RunDirectory
 from nas_surgery.runs.engine import engine
@@ -28,7 +29,7 @@ from nas_surgery.search.interrupts import InterruptedRunError
 def run(
     spec: SpecLike,
     *,
-    network: Network | None = None,
+    network: Any = None,
     data: Any = None,
     out: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
@@ -38,7 +39,7 @@ def run(
     """Search for a better network while training it.
 
     spec: a Spec, the path of a TOML file, or nested values. network: a start topology with weights,
-    used as it is. data: a Dataset, (x, y[, x_test, y_test]), or a mapping with x_train, y_train and
+    used as it is: a Network, or a model of a framework, whose samples come as that takes them. data: a Dataset, (x, y[, x_test, y_test]), or a mapping with x_train, y_train and
     optionally the same of `_test` and `_validation`; needed where the spec names no source. out: a new
     run directory, or None to keep everything in memory. overrides: values by dotted key. observers:
     functions that are told every Event; one that raises StopRun ends the run in order. verbose: show
@@ -51,6 +52,7 @@ def run(
     """
     given, told = as_mapping("overrides", overrides), as_functions("observers", observers)
     folder = None if out is None else as_path("out", out)
+    network, data = network_and_data(network, data)
     if network is not None:
         expect_network("network", network)
     with followed(told, verbose) as audience:

@@ -90,20 +90,22 @@ class Shrinking:
         verdict = refitted = None
         trail = ""
         for left in range(self.wishes.steps, 0, -1):
-            search = self._search(network, trail)
+            search = self.search(network, trail)
             found = _found(search, self._part(budget, search, left))
             trail = search.name("from", found.sizes)
             network, drifts, verdict = found.network, found.drifts, found.verdict
             sizes = _joined(sizes, search, found)
             if self.wishes.retraining is not None:
-                refitted, network = verdict, self._retrained(network, self.wishes.retraining, trail)
+                refitted, network = verdict, self.retrained(network, trail)
                 assert self.judge is not None
                 verdict = self.judge.verdict(network)
         network = attrs.evolve(network, classes=self.network.classes)
         judged = 0 if self.samples is None else len(self.samples.held)
         return Shrunk(network, self.network, drifts, sizes, judged, verdict, refitted)
 
-    def _search(self, network: Network, trail: str) -> Search:
+    def search(self, network: Network | None = None, trail: str = "") -> Search:
+        """For allocations of the network, or of what became of it."""
+        network = self.network if network is None else network
         wishes, fit = self.wishes, None if self.samples is None else self.samples.fit
         plan = planned(
             network,
@@ -126,8 +128,10 @@ class Shrinking:
         value = limit if left == 1 else now * (limit / now) ** (1 / left)
         return Budget(budget.kind, value, share=False)
 
-    def _retrained(self, network: Network, retraining: Retraining, trail: str) -> Network:
-        samples, judge = self.samples, self.judge
+    def retrained(self, network: Network, trail: str = "") -> Network:
+        """A smaller network, trained as wished."""
+        samples, judge, retraining = self.samples, self.judge, self.wishes.retraining
+        assert retraining is not None
         assert samples is not None
         assert judge is not None
         made, _ = self.stages.network(

@@ -15,6 +15,7 @@ from nas_surgery.errors import BackendError
 from nas_surgery.network import LAYERS, Array, Network, Shape
 from nas_surgery.network.rules import vector_size
 from nas_surgery.training.epochs import Watch, by_epochs
+from nas_surgery.training.native_model import NativeModel, channels_last
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, TrainState
 
@@ -117,6 +118,15 @@ class Backend(ABC):
         anything else.
         """
         raise BackendError(f"the {self.name} backend has no model class of its own")
+
+    def open_native(self, model: Any, input_shape: int | Shape) -> NativeModel:
+        """What `from_native` reads, with how samples are given to it and what becomes of it again."""
+        network = self.from_native(model, input_shape)
+        return NativeModel(
+            network,
+            lambda x: channels_last(x, network.input_shape),
+            lambda made: self.to_native(made),
+        )
 
     def versions(self) -> dict[str, str]:
         """Versions of the packages that its numbers depend on."""

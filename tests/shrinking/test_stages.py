@@ -11,7 +11,7 @@ from nas_surgery.shrinking import retraining, shrunk
 from nas_surgery.shrinking.stages import Stages
 
 
-class Killed(Exception):  # noqa: N818
+class Killed(Exception):
     """What stands for a signal."""
 
 
@@ -90,5 +90,5 @@ def test_what_is_no_journal_is_refused(tmp_path, network, x):
     (tmp_path / "run" / "shrink.jsonl").write_text("no journal\n")
     with pytest.raises(NasSurgeryError, match="is damaged"):
         shrink(network, x, tmp_path / "run", tmp_path)
-    with pytest.raises(NasSurgeryError, match="Not a directory|cannot"):
+    with pytest.raises(NasSurgeryError, match=r"Not a directory|cannot"):
         shrink(network, x, tmp_path / "model.onnx", tmp_path)

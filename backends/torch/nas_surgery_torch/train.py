@@ -13,6 +13,7 @@ from nas_surgery.network import Array, Network, Shape
 from nas_surgery.network.functions import FUNCTIONS
 from nas_surgery.training.backend import Backend, raw_samples
 from nas_surgery.training.epochs import Watch, by_epochs
+from nas_surgery.training.native_model import NativeModel
 from nas_surgery.training.optimizers import SGD, slot_names
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, Slots, TrainState
@@ -80,6 +81,9 @@ class TorchBackend(Backend):
 
     def from_native(self, model: Any, input_shape: int | Shape) -> Network:
         return translate.from_native(model, input_shape)
+
+    def open_native(self, model: Any, input_shape: int | Shape) -> NativeModel:
+        return translate.opened(model, input_shape)
 
     def versions(self) -> dict[str, str]:
         return {"torch": str(torch.__version__)}

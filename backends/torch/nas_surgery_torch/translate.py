@@ -6,7 +6,7 @@ from torch import nn
 
 from nas_surgery.network import Layer
 from nas_surgery_torch.native.building import PLAIN, to_native
-from nas_surgery_torch.native.reading import from_native
+from nas_surgery_torch.native.opening import from_native, opened
 
 
 def chain_modules(layers: Sequence[Layer]) -> nn.Sequential:
@@ -14,4 +14,4 @@ def chain_modules(layers: Sequence[Layer]) -> nn.Sequential:
     return nn.Sequential(*(PLAIN[layer.kind][1](layer, ()) for layer in layers))
 
 
-__all__ = ["chain_modules", "from_native", "to_native"]
+__all__ = ["chain_modules", "from_native", "opened", "to_native"]

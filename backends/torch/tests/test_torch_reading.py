@@ -176,11 +176,11 @@ def test_a_saved_model_is_loaded_without_this_package(tmp_path):
     assert BACKEND.from_native(again, (2, 3)).equals(network)
 
 
-def test_other_traced_modules_are_refused():
-    """Only what `to_native` makes of a Normalize is one."""
+def test_other_traced_modules_are_read_by_their_export():
+    """What is no module of torch's own is run, and its operators become layers."""
     traced = torch.fx.symbolic_trace(nn.ReLU())
-    with pytest.raises(BackendError, match=r"model\[0\]: no layer for a torch"):
-        BACKEND.from_native(nn.Sequential(traced, nn.Linear(3, 2)), 3)
+    network = BACKEND.from_native(nn.Sequential(traced, nn.Linear(3, 2)), 3)
+    assert [layer.kind for layer in network.layers] == ["activation", "dense"]
 
 
 def test_a_linear_layer_with_an_overridden_scale_of_sums_is_not_refused_for_rounding():

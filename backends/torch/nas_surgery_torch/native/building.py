@@ -1,6 +1,6 @@
 """Networks as torch's own modules."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -71,10 +71,13 @@ class Built:
 class Builder:
     """Modules for the layers of a network, one after the other, with what they need between them."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(
+        self, network: Network, first: bool | None = None, names: Mapping[int, str] | None = None
+    ) -> None:
+        self.network, self._names = network, names or {}
         self.built: list[Built] = []
-        self._found: dict[int, tuple[str, Lie]] = {INPUT: ("x", Lie(first=wants_first(network)))}
+        first = wants_first(network) if first is None else first
+        self._found: dict[int, tuple[str, Lie]] = {INPUT: ("x", Lie(first=first))}
         for address in range(len(network.layers)):
             self._found[address] = self._layer(address)
         last = len(network.layers) - 1
@@ -85,7 +88,7 @@ class Builder:
         sources = [self._found[source] for source in self.network.sources[address]]
         name, lie = sources[0]
         if layer.kind == "flatten":
-            return self._add(f"layer{address}", nn.Flatten(), name), flattened(shapes[0], lie)
+            return self._add(self._name(address), nn.Flatten(), name), flattened(shapes[0], lie)
         if lie.order is not None and passes_order(layer, shapes[0]):
             native = reordered(layer, lie.order.argsort())
             return self._made(address, native, [(name, Lie())])[0], behind(layer, lie)
@@ -102,15 +105,26 @@ class Builder:
         names = [
             name
             if lie.first == first or len(shape) == 1
-            else self._add(f"{name}_turned", turn(first), name)
+            else self._add(_plain(f"{name}_turned"), turn(first), name)
             for (name, lie), shape in zip(sources, shapes, strict=True)
         ]
-        made = self._add(f"layer{address}", module, *names)
+        made = self._add(self._name(address), module, *names)
         return made, Lie(first and len(self.network.shapes[address + 1]) > 1)
 
     def _straight(self, name: str, lie: Lie) -> str:
         """The name of the same with channels in the order of the IR."""
-        return name if lie.order is None else self._add(f"{name}_ordered", reorder(lie.order), name)
+        return (
+            name
+            if lie.order is None
+            else self._add(_plain(f"{name}_ordered"), reorder(lie.order), name)
+        )
+
+    def append(self, name: str, module: nn.Module) -> None:
+        """Let a module of no layer follow."""
+        self.output = self._add(name, module, self.output)
+
+    def _name(self, address: int) -> str:
+        return self._names.get(address, f"layer{address}")
 
     def _add(self, name: str, module: nn.Module, *sources: str) -> str:
         names = {each.name for each in self.built}
@@ -118,6 +132,11 @@ class Builder:
             name += "_"
         self.built.append(Built(name, module, sources))
         return name
+
+
+def _plain(name: str) -> str:
+    """A name that stands in no other module."""
+    return name.replace(".", "_")
 
 
 def wants_first(network: Network) -> bool:
@@ -159,14 +178,22 @@ def _traced(layer: Layer, place: Place, dtype: torch.dtype) -> tuple[nn.Module, 
     return traced(name, made.run, {**arrays, **constants}, count, layer.trainable), made.first
 
 
-def to_native(network: Network) -> nn.Module:
+def to_native(
+    network: Network,
+    first: bool | None = None,
+    names: Mapping[int, str] | None = None,
+    behind: Sequence[nn.Module] = (),
+) -> nn.Module:
     """The network as modules in evaluation mode: as it stands it computes `Network.forward`.
 
     A chain is an nn.Sequential, all else an fx.GraphModule. Samples are (N, channels, *positions) where
-    `wants_first`, else as in the IR.
+    `wants_first`, or as `first` says, else as in the IR. names: of modules by address, with dots where
+    they stand in others; then it is an fx.GraphModule in any case. behind: what follows in the end.
     """
-    builder = Builder(network)
-    model = _graph(builder) if network.wires else _sequence(builder.built)
+    builder = Builder(network, first, names)
+    for i, module in enumerate(behind):
+        builder.append(f"head{i}", module)
+    model = _graph(builder) if network.wires or names else _sequence(builder.built)
     return model.eval()
 
 
@@ -176,11 +203,21 @@ def _sequence(built: Sequence[Built]) -> nn.Sequential:
     return nn.Sequential(*flat)
 
 
+def _put(root: nn.Module, path: str, module: nn.Module) -> None:
+    """Let a module stand where a path with dots says."""
+    *outer, name = path.split(".")
+    for part in outer:
+        if part not in root._modules:
+            root.add_module(part, nn.Module())
+        root = root.get_submodule(part)
+    root.add_module(name, module)
+
+
 def _graph(builder: Builder) -> fx.GraphModule:
     root, graph = nn.Module(), fx.Graph()
     nodes = {"x": graph.placeholder("x")}
     for each in builder.built:
-        root.add_module(each.name, each.module)
+        _put(root, each.name, each.module)
         arguments = tuple(nodes[source] for source in each.sources)
         nodes[each.name] = graph.call_module(each.name, arguments)
     graph.output(nodes[builder.output])

@@ -27,7 +27,7 @@ def linear(layer: ir.Dense, shape: Shape) -> nn.Module:
 
 def convolution(layer: ir.Conv, shape: Shape) -> nn.Module:
     """nn.Conv1d to 3d; behind a module of zeros where padding differs from side to side."""
-    rank = len(layer.size)
+    rank = len(layer.window)
     pairs = layer.windows.pairs(shape[:-1])
     even = all(before == after for before, after in pairs)
     same = even and layer.padding == "same" and set(layer.strides) == {1}
@@ -35,7 +35,7 @@ def convolution(layer: ir.Conv, shape: Shape) -> nn.Module:
         module = CONVOLUTIONS[rank - 1](
             layer.fan_in,
             layer.units,
-            layer.size,
+            layer.window,
             layer.strides,
             "same" if same else tuple(b for b, _ in pairs) if even else 0,
             layer.dilations,
