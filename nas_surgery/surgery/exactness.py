@@ -21,6 +21,9 @@ def promise_of(network: Network, group: Group, change: WidthMap) -> Promise:
         return approximate(
             f"{_name(network.layers[blocking])} does not let this change of channels through"
         )
+    padded = _padded(network, group)
+    if padded is not None and change.offset is not None and np.any(change.offset):
+        return approximate(f"{_name(padded)} puts zeros beside its inputs, so no constant passes")
     if _is_identity(change):
         return proved("decoding undoes encoding")
     if kind is Passes.ANY and _is_identity_where_reachable(network, group, change):
@@ -35,6 +38,12 @@ def map_kind(matrix: Matrix) -> Passes:
     if np.any(entries != 1) or np.any(dense_or_sparse.data <= 0):
         return Passes.ANY
     return Passes.SELECTION if np.all(dense_or_sparse.data == 1) else Passes.MONOMIAL
+
+
+def _padded(network: Network, group: Group) -> Layer | None:
+    """A layer between or behind that puts zeros beside what it reads."""
+    addresses = (*group.passers, *(reader.address for reader in group.readers))
+    return next((network.layers[i] for i in addresses if network.layers[i].pads), None)
 
 
 def _name(layer: Layer) -> str:

@@ -16,6 +16,7 @@ from nas_surgery.network import (
     Group,
     Layer,
     Network,
+    Outputs,
     Passes,
     Reader,
     bias_of,
@@ -34,7 +35,7 @@ def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
 
     OperationError where a layer can drop channels of the group, but not make or mix them so.
     """
-    reason = unmixable(network, group, change)
+    reason = unmixable(network, group, map_kind(change.old_columns))
     if reason is not None:
         raise OperationError(
             f"the channels of layer {group.writers[0]} cannot be changed like this: {reason}"
@@ -58,10 +59,10 @@ def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
     return Surgery(network.replace(replaced), promise, predicted, _dual(group, change))
 
 
-def unmixable(network: Network, group: Group, change: WidthMap | None = None) -> str | None:
+def unmixable(network: Network, group: Group, kind: Passes = Passes.SELECTION) -> str | None:
     """Why channels of the group can be dropped, but not made or mixed, in a few words; None if they can.
 
-    change: how they would be mixed; without it only what forbids every change counts.
+    kind: of the map by which they would be mixed; only one that is ANY asks for more than new channels.
     """
     if group.cells is not None:
         return "a layer keeps them in equal blocks"
@@ -69,7 +70,10 @@ def unmixable(network: Network, group: Group, change: WidthMap | None = None) ->
         return "a layer behind has them in pieces"
     if group.ends:
         return "they are queries and keys"
-    if change is None or map_kind(change.old_columns) is not Passes.ANY:
+    picking = (i for i in group.passers if network.layers[i].channels.outputs is Outputs.SELECT)
+    if (address := next(picking, None)) is not None:
+        return f"layer {address} ({network.layers[address].kind}) picks some of them by number"
+    if kind is not Passes.ANY:
         return None
     alone = [i for i in group.writers if network.layers[i].channels.recurs]
     alone += [place.address for place in group.holders]

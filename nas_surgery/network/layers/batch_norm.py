@@ -75,6 +75,10 @@ class BatchNorm(Layer):
         )
         return factor
 
+    def measured(self, x: Array) -> dict[str, Array]:
+        rows = x.reshape(-1, x.shape[-1]).astype(np.float64)
+        return {"mean": rows.mean(axis=0), "variance": rows.var(axis=0, ddof=min(1, len(rows) - 1))}
+
     def forward(self, x: Array) -> Array:
         y: Array = (x - self.mean) * self.factor()
         return y if self.offset is None else y + self.offset
