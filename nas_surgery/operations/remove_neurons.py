@@ -26,6 +26,7 @@ from nas_surgery.surgery import (
     sized,
     unmixable,
 )
+from nas_surgery.surgery.pieces import pieces
 from nas_surgery.surgery.removal import (
     dropped,
     dropped_and_fitted,
@@ -69,7 +70,7 @@ class RemoveNeurons(Operation):
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         group = self.group(network, self.layer)
-        keep = self.units_left(group)
+        keep = self._keep(network, group)
         if self.method == "activation" and context.probe is not None:
             return _by_activations(network, group, keep, context.probe)
         method = _by_weights(network, group) if self.method == "activation" else self.method
@@ -99,14 +100,24 @@ class RemoveNeurons(Operation):
 
     def parameters_after(self, network: Network) -> int:
         group = self.group(network, self.layer)
-        left = self.units_left(group)
+        left = self._keep(network, group)
         if self.method == "svd" and _may_give_a_bias(network, group):
             return super().parameters_after(network)
         return sized(network, [(group, left)]).parameter_count
 
     def macs_after(self, network: Network) -> int:
         group = self.group(network, self.layer)
-        return sized(network, [(group, self.units_left(group))]).macs
+        return sized(network, [(group, self._keep(network, group))]).macs
+
+    def _keep(self, network: Network, group: Group) -> int:
+        """`units_left`, where that leaves something of every piece in which layers have the units."""
+        left, least = self.units_left(group), int(pieces(network, group).max()) + 1
+        if left < least:
+            raise OperationError(
+                f"{self.name}: layers have the units of layer {self.layer} in {least} pieces, so at least"
+                f" {least} stay, not {left}"
+            )
+        return left
 
     def units_left(self, group: Group) -> int:
         """Units of the layer afterwards; OperationError unless between 1 and one less than now."""
@@ -150,6 +161,7 @@ def _unprojectable(network: Network, group: Group) -> str | None:
 def _by_weights(network: Network, group: Group) -> str:
     """The method that needs no probe: a projection is only at home behind one writer and no activation."""
     known = _unprojectable(network, group) is None and not group_functions(network, group)
+    known = known and not _may_give_a_bias(network, group)
     return "svd" if known else "magnitude"
 
 

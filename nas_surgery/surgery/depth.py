@@ -144,9 +144,10 @@ def unmergeable(network: Network, group: Group, address: int) -> str | None:
     between = (i for i in group.passers if not moves_on(network.layers[i]))
     if (other := next(between, None)) is not None:
         return f"layer {other} ({network.layers[other].kind}) stands between it and what reads it"
-    recurs = (r.address for r in group.readers if network.layers[r.address].blocks > 1)
-    if (other := next(recurs, None)) is not None:
-        return f"layer {other} reads them in groups"
+    readers = [(r.address, network.layers[r.address]) for r in group.readers]
+    apart = (i for i, layer in readers if layer.blocks > 1 or not layer.weighs_rows)
+    if (other := next(apart, None)) is not None:
+        return f"layer {other} ({network.layers[other].kind}) reads them in parts"
     return None
 
 

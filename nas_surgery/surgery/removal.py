@@ -6,12 +6,12 @@ import numpy as np
 from nas_surgery.network import Array, Group, Network
 from nas_surgery.surgery.fitting import fitted_promise
 from nas_surgery.surgery.narrowing import narrowed
+from nas_surgery.surgery.pieces import spread
 from nas_surgery.surgery.probe import group_activations
 from nas_surgery.surgery.promise import approximate
 from nas_surgery.surgery.refit import refitted
 from nas_surgery.surgery.result import Surgery
 from nas_surgery.surgery.retention import (
-    dealt,
     incoming_norms,
     outgoing_norms,
     pivots,
@@ -21,7 +21,7 @@ from nas_surgery.surgery.retention import (
 def largest_units(network: Network, group: Group, keep: int) -> Array:
     """The units of the largest incoming weights, ascending; as many of each cell."""
     order = np.argsort(-incoming_norms(network, group), kind="stable")
-    return np.sort(dealt(order, group)[:keep])
+    return np.sort(spread(network, group, order)[:keep])
 
 
 def telling_units(network: Network, group: Group, keep: int, probe: Array) -> Array:
@@ -34,7 +34,7 @@ def telling_units(network: Network, group: Group, keep: int, probe: Array) -> Ar
     else:
         activations = group_activations(network, group, probe)
         order = pivots(activations * outgoing_norms(network, group))
-    return np.sort(dealt(order, group)[:keep])
+    return np.sort(spread(network, group, order)[:keep])
 
 
 def dropped(network: Network, group: Group, units: Array) -> Surgery:

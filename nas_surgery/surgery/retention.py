@@ -44,7 +44,7 @@ def takes_constants(network: Network, group: Group) -> bool:
         return False
     readers = [network.layers[reader.address] for reader in group.readers]
     between = [network.layers[address] for address in group.passers]
-    with_bias = all(bias_of(layer) is not None for layer in readers)
+    with_bias = all(bias_of(layer) is not None and layer.weighs_rows for layer in readers)
     return with_bias and not any(layer.pads for layer in (*readers, *between))
 
 

@@ -6,13 +6,14 @@ import numpy as np
 
 from nas_surgery.network import Array, Group, Layer, Network, Outputs, own
 from nas_surgery.surgery.narrowing import cut_of, selecting
+from nas_surgery.surgery.pieces import spread
 
 
 def sized(network: Network, sizes: Sequence[tuple[Group, int]]) -> Network:
     """The network with so many channels in each of these groups, and blank arrays where that changes any.
 
-    Blank arrays take no memory until they are read. Of a group that shrinks the first units stay, as many
-    in each cell.
+    Blank arrays take no memory until they are read. Of a group that shrinks the first units stay, as large
+    a part of each piece in which layers have it.
     """
     left, more = _first_units(network, sizes), _more(network, sizes)
     counts = [int(left[t].sum() + round(float(more[t].sum()))) for t in network.atoms.tensors]
@@ -35,17 +36,9 @@ def _first_units(network: Network, sizes: Sequence[tuple[Group, int]]) -> Array:
     left = np.ones(len(network.atoms.fixed), bool)
     for group, size in sizes:
         channels = network.atoms.tensors[group.writers[0] + 1]
-        turn = _turns(group)
-        left[channels[turn >= size // group.step]] = False
+        order = spread(network, group, np.arange(group.size))
+        left[channels[order[size:]]] = False
     return left
-
-
-def _turns(group: Group) -> Array:
-    """The how-many-th of its cell each unit is, from 0."""
-    if group.cells is None:
-        return np.arange(group.size)
-    cells = np.asarray(group.cells)
-    return np.array([int(np.sum(cells[:i] == cell)) for i, cell in enumerate(cells)])
 
 
 def _more(network: Network, sizes: Sequence[tuple[Group, int]]) -> Array:

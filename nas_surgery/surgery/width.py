@@ -125,7 +125,10 @@ def read(
     outgoing: Array | None = None,
     starts: tuple[int, ...] | None = None,
 ) -> Layer:
-    """The reader with V' = D V + S, c' = c + o V, wherever it reads the group."""
+    """The reader with V' = D V + S, c' = c + o V, wherever it reads the group.
+
+    One whose outputs see different parts of its kernel takes no offset.
+    """
     place, (m, n) = Reader(0, positions, starts), decode.shape
     kernel, old = kernel_of(layer).astype(np.float64), bias_of(layer)
     parts = parts_of(kernel, place, n)
@@ -133,7 +136,7 @@ def read(
     if outgoing is not None:
         decoded[:, m - outgoing.shape[1] :] += outgoing
     bias = None if old is None else old.astype(np.float64)
-    if offset is not None and offset.any():
+    if offset is not None and offset.any() and layer.weighs_rows:
         seen = (0, *range(2, 2 + len(layer.window)))  # positions, and those of the window
         shift = np.tensordot(offset, parts.sum(axis=seen), axes=1)
         bias = shift if bias is None else bias + shift

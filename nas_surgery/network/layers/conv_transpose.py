@@ -34,6 +34,7 @@ class ConvTranspose(Layer):
 
     kind: ClassVar[str] = "conv_transpose"
     trainable: ClassVar[tuple[str, ...]] = ("kernel", "bias")
+    weighs_rows: ClassVar[bool] = False
     channels: ClassVar[Channels] = WEIGHS
 
     kernel: Array = attrs.field(converter=frozen_array)
