@@ -74,9 +74,6 @@ class RemoveNeurons(Operation):
         if self.method == "activation" and context.probe is not None:
             return _by_activations(network, group, keep, context.probe)
         method = _by_weights(network, group) if self.method == "activation" else self.method
-        reason = _unprojectable(network, group)
-        if method == "svd" and reason is not None:
-            raise OperationError(f"{self.name}: 'svd' mixes channels, and {reason}")
         surgery = (
             _projected(network, group, keep) if method == "svd" else _largest(network, group, keep)
         )
@@ -110,7 +107,10 @@ class RemoveNeurons(Operation):
         return sized(network, [(group, self._keep(network, group))]).macs
 
     def _keep(self, network: Network, group: Group) -> int:
-        """`units_left`, where that leaves something of every piece in which layers have the units."""
+        """`units_left`, where the method has a meaning and something of every piece is left."""
+        reason = _unprojectable(network, group) if self.method == "svd" else None
+        if reason is not None:
+            raise OperationError(f"{self.name}: 'svd' mixes channels, and {reason}")
         left, least = self.units_left(group), int(pieces(network, group).max()) + 1
         if left < least:
             raise OperationError(
