@@ -49,7 +49,7 @@ def exact_activation(network: Network, address: int) -> str:
 def insert_identity(network: Network, address: int, function: str) -> Surgery:
     """A linear layer that gives back its inputs and its activation, behind the hidden layer at `address` and
     what is elementwise behind it (eq. 3). It is of that layer's kind where there is such a one."""
-    behind = _last_elementwise(network, address)
+    behind = last_elementwise(network, address)
     shape = network.shapes[behind + 1]
     identity = network.layers[address].identity(shape, network.dtype)
     if identity is None:
@@ -174,7 +174,7 @@ def _followers(network: Network, address: int) -> Iterator[int]:
         yield address
 
 
-def _last_elementwise(network: Network, address: int) -> int:
+def last_elementwise(network: Network, address: int) -> int:
     """The last activation of its own behind a layer, or the layer: its channels are last until then."""
     last = address
     for follower in _followers(network, address):
@@ -186,9 +186,19 @@ def _last_elementwise(network: Network, address: int) -> int:
     return last
 
 
+def function_behind(network: Network, address: int) -> str | None:
+    """Name of the function whose values stand behind a layer and what is elementwise there, if any."""
+    behind, before = last_elementwise(network, address), list[Function]()
+    for follower in _followers(network, address):
+        if follower > behind:
+            break
+        before = _next_function(network.layers[follower], before)
+    return before[0].name if before and _usual(before[0]) else None
+
+
 def _around_identity(network: Network, address: int) -> tuple[Function, ...]:
     """The functions next to where an identity is inserted, the one before it first; none is linear."""
-    behind = _last_elementwise(network, address)
+    behind = last_elementwise(network, address)
     before: list[Function] = []
     for follower in _followers(network, address):
         if follower > behind:

@@ -1,5 +1,7 @@
 """Depth surgery that is fitted to a probe: what a removed or factored layer did is kept where it matters."""
 
+from collections.abc import Sequence
+
 import attrs
 import numpy as np
 from scipy import linalg
@@ -40,19 +42,8 @@ def fit_into_reader(network: Network, group: Group, probe: Array) -> Surgery:
 def fit_merged(network: Network, group: Group, merged: Surgery, probe: Array) -> Surgery:
     """What `merge_into_reader` made, with each reader fitted to what it put out on the probe."""
     gone = [group.writers[0], *(i for i in group.passers if _goes(network.layers[i]))]
-    edited, error = merged.network, 0.0
-    for reader in group.readers:
-        address = reader.address - sum(i < reader.address for i in gone)
-        values = (_inputs(network, reader.address, probe), _inputs(edited, address, probe))
-        old, new = network.layers[reader.address], edited.layers[address]
-        if not old.weighs_rows:
-            continue
-        y = old.forward(values[0])
-        masks = np.ones(values[1].shape[-1], bool), np.ones(y.shape[-1], bool)
-        generator, biased = keyed_generator(0, "merge", address), bias_of(new) is not None
-        fitted, drift = fit_layer(old, new, (*values, y), *masks, generator, biased=biased)
-        edited = edited.replace({address: (fitted,)})
-        error = max(error, drift.after)
+    readers = [(r.address, r.address - sum(i < r.address for i in gone)) for r in group.readers]
+    edited, error = readers_fitted(network, merged.network, readers, probe)
     return attrs.evolve(
         merged,
         network=edited,
@@ -60,6 +51,26 @@ def fit_merged(network: Network, group: Group, merged: Surgery, probe: Array) ->
         predicted=error,
         probe_passes=2 * len(group.readers),
     )
+
+
+def readers_fitted(
+    network: Network, edited: Network, readers: Sequence[tuple[int, int]], probe: Array
+) -> tuple[Network, float]:
+    """The edited network with layers fitted to what they put out on the probe, and the largest error, RMS
+    ÷ RMS of the spread. readers: their addresses in the network and in the edited one, in order."""
+    error = 0.0
+    for address, now in readers:
+        values = (_inputs(network, address, probe), _inputs(edited, now, probe))
+        old, new = network.layers[address], edited.layers[now]
+        if not old.weighs_rows:
+            continue
+        y = old.forward(values[0])
+        masks = np.ones(values[1].shape[-1], bool), np.ones(y.shape[-1], bool)
+        generator, biased = keyed_generator(0, "merge", now), bias_of(new) is not None
+        fitted, drift = fit_layer(old, new, (*values, y), *masks, generator, biased=biased)
+        edited = edited.replace({now: (fitted,)})
+        error = max(error, drift.after)
+    return edited, error
 
 
 def _goes(layer: Layer) -> bool:

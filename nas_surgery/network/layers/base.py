@@ -111,6 +111,14 @@ class Layer(ABC):
         """`resized`, for sources that had `before` and have `after` channels."""
         return self.resized(**arrays)
 
+    def affine(self) -> tuple[Array, Array] | None:
+        """f and o, (C,) float64, if x · f + o channel by channel is all that it does in inference; or None."""
+        return None
+
+    def followed(self, factor: Array, offset: Array) -> "Layer | None":
+        """The layer with what it puts out · factor (C,) + offset (C,); None where it cannot hold that."""
+        return None
+
     def identity(self, shape: Shape, dtype: "np.dtype[Any]") -> "Layer | None":
         """A layer of its kind that gives back inputs of that shape, with a bias; None where there is none."""
         return None

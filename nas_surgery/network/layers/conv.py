@@ -17,6 +17,7 @@ from nas_surgery.network.layers.fields import (
     given,
     optional_array,
     settled,
+    with_affine,
     whole,
 )
 from nas_surgery.network.layers.windows import Padding, Windows, settle_windows
@@ -124,6 +125,9 @@ class Conv(Layer):
 
     def mixing(self, kernel: Array, bias: Array | None) -> "Conv":
         return Conv(kernel.reshape(*(1 for _ in self.window), *kernel.shape), bias)
+
+    def followed(self, factor: Array, offset: Array) -> Layer:
+        return with_affine(self, factor, offset)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         positions = fitting(self, f"kernel {self.kernel.shape}", self.fan_in, input_shape)[:-1]
