@@ -1,6 +1,6 @@
 """The topology IR: layers, networks, shapes, validity rules, and the NumPy forward pass."""
 
-from nas_surgery.network.activations import ACTIVATIONS
+from nas_surgery.network.activations import ACTIVATIONS, Function
 from nas_surgery.network.arguments import (
     as_functions,
     as_items,
@@ -105,6 +105,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "Function",
     "GlobalAveragePool",
     "GlobalMaxPool",
     "Group",

@@ -8,8 +8,9 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.analysis.spectra import Analysis
-from nas_surgery.network import ACTIVATIONS, Network
-from nas_surgery.operations.base import Context, Operation, Proposal, outgoing_parameters
+from nas_surgery.errors import OperationError
+from nas_surgery.network import ACTIVATIONS, Group, Network
+from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import (
     Surgery,
     change_width,
@@ -17,6 +18,9 @@ from nas_surgery.surgery import (
     insert_identity,
     origins,
     pair_map,
+    sized,
+    unmixable,
+    with_statistics,
 )
 from nas_surgery.validators import one_of, optional, whole
 
@@ -26,6 +30,9 @@ NO_CENTRE = "new units cancel, and no probe was there to centre them on"
 @attrs.frozen
 class AddLayer(Operation):
     """Insert a hidden layer, as wide as the hidden linear layer at address `layer`, behind it.
+
+    It stands behind what is elementwise there and read by nobody else. Behind a convolution it is one
+    with the same window, of which the middle alone weighs.
 
     activation: of the new layer. By default that of the old one where it is idempotent (linear,
     relu, relu6), and none otherwise: a linear layer is exact behind every activation. Naming any
@@ -42,22 +49,39 @@ class AddLayer(Operation):
     units: int = attrs.field(default=0, validator=whole(0))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
-        group = self.chain_group(network, self.layer)
-        function = self.activation or exact_activation(network, group)
-        inserted = insert_identity(network, group, function)
+        inserted = self._inserted(network)
         return self._widened(network, inserted, context) if self.units else inserted
+
+    def _inserted(self, network: Network) -> Surgery:
+        self.group(network, self.layer)
+        function = self.activation or exact_activation(network, self.layer)
+        return insert_identity(network, self.layer, function)
 
     def _widened(self, network: Network, inserted: Surgery, context: Context) -> Surgery:
         """The new layer with its new units; they cancel, so the identity's promise holds for both."""
-        address = origins(network, inserted.network).index(None)
-        group = self.group(inserted.network, address)
+        group = self._inner_group(network, inserted.network)
         generator = context.generator()
         change = pair_map(inserted.network, group, self.units, generator, context.probe)
         widened = change_width(inserted.network, group, change)
+        if context.probe is not None:
+            edited = widened.network
+            grown = next(g for g in edited.groups() if g.writers == group.writers)
+            measured = with_statistics(edited, grown, self.units, context.probe)
+            widened = attrs.evolve(widened, network=measured)
         both = attrs.evolve(widened, promise=inserted.promise, before=inserted)
         remark = "new units cancel" if context.probe is not None else NO_CENTRE
         passes = 0 if context.probe is None else 2
         return attrs.evolve(both, predicted=inserted.predicted, probe_passes=passes).noting(remark)
+
+    def _inner_group(self, network: Network, inserted: Network) -> Group:
+        """The group of the new layer; or what it reads, where others write there too, or it cannot grow."""
+        new = origins(network, inserted).index(None)
+        groups = {writer: group for group in inserted.groups() for writer in group.writers}
+        for address in (new, self.layer):
+            group = groups.get(address)
+            if group is not None and len(group.writers) == 1 and unmixable(inserted, group) is None:
+                return group
+        raise OperationError(f"{self.name}: no layer there can have more units beside an identity")
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:
@@ -70,11 +94,18 @@ class AddLayer(Operation):
                 f" {layer.units - layer.removable} of {layer.units} units carry information",
             )
             for layer in analysis.layers
-            if not network.wires
         ]
 
     def parameters_after(self, network: Network) -> int:
-        group = self.chain_group(network, self.layer)
-        size, added = group.size, self.units
-        outgoing = outgoing_parameters(network, group)
-        return network.parameter_count + (size + 1) * (size + added) + added * outgoing
+        return self._grown(network).parameter_count
+
+    def macs_after(self, network: Network) -> int:
+        return self._grown(network).macs
+
+    def _grown(self, network: Network) -> Network:
+        """What comes out, without the weights of new units."""
+        inserted = self._inserted(network).network
+        if not self.units:
+            return inserted
+        group = self._inner_group(network, inserted)
+        return sized(inserted, [(group, group.size + self.units)])

@@ -5,8 +5,9 @@ from typing import ClassVar
 import attrs
 
 from nas_surgery.analysis.spectra import Analysis
+from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Group, Network
-from nas_surgery.operations.base import Context, Operation, Proposal, width_parameters
+from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import (
     Surgery,
     change_width,
@@ -14,7 +15,11 @@ from nas_surgery.surgery import (
     differentiable,
     gradient_map,
     pair_map,
+    pursuable,
+    sized,
     split_map,
+    unmixable,
+    with_statistics,
     zero_map,
 )
 from nas_surgery.validators import one_of, whole
@@ -49,7 +54,7 @@ class AddNeurons(Operation):
     method: str = attrs.field(default=METHODS[0], validator=one_of(*METHODS))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
-        group = self.group(network, self.layer)
+        group = self._open_group(network)
         if self.method in COPIES:
             return change_width(
                 network, group, COPIES[self.method](group.size, self.count, context.generator())
@@ -71,9 +76,15 @@ class AddNeurons(Operation):
         else:
             make = zero_map if method == "zero" else pair_map
             change = make(network, group, self.count, generator, probe)
-        surgery = change_width(network, group, change)
-        surgery = attrs.evolve(surgery, probe_passes=PROBE_PASSES[method])
+        surgery = self._measured(change_width(network, group, change), probe)
+        surgery = attrs.evolve(surgery, probe_passes=PROBE_PASSES[method] + bool(group.holders))
         return surgery.noting(remark) if remark else surgery
+
+    def _measured(self, surgery: Surgery, probe: Array) -> Surgery:
+        """What layers between have measured is there for the new units too."""
+        group = self.group(surgery.network, self.layer)
+        edited = with_statistics(surgery.network, group, self.count, probe)
+        return attrs.evolve(surgery, network=edited)
 
     def _possible(self, network: Network, group: Group, context: Context) -> tuple[str, str]:
         """The method, or the one that it falls back to and why."""
@@ -83,6 +94,8 @@ class AddNeurons(Operation):
             return "pairs", "no labels for a gradient, so plain pairs"
         if not differentiable(network, group.readers[0].address):
             return "pairs", "no gradient through the layers behind, so plain pairs"
+        if not pursuable(network, group):
+            return "pairs", "no gradient for single units of these layers, so plain pairs"
         return self.method, ""
 
     @classmethod
@@ -90,6 +103,8 @@ class AddNeurons(Operation):
         """Score 1 - n_r/n_l; max(2, n//10) units, and ten times that (the paper's, by splitting)."""
         proposals = []
         for layer in analysis.layers:
+            if unmixable(network, layer.group) is not None:
+                continue
             reason = f"{layer.units - layer.removable} of {layer.units} units carry information"
             few = max(2, layer.units // 10)
             for count in (few, 10 * few):
@@ -98,5 +113,21 @@ class AddNeurons(Operation):
         return proposals
 
     def parameters_after(self, network: Network) -> int:
+        return self._grown(network).parameter_count
+
+    def macs_after(self, network: Network) -> int:
+        return self._grown(network).macs
+
+    def _grown(self, network: Network) -> Network:
+        """What comes out, without weights."""
+        group = self._open_group(network)
+        return sized(network, [(group, group.size + self.count)])
+
+    def _open_group(self, network: Network) -> Group:
         group = self.group(network, self.layer)
-        return width_parameters(network, group, group.size + self.count)
+        reason = unmixable(network, group)
+        if reason is not None:
+            raise OperationError(
+                f"{self.name}: layer {self.layer} cannot have more units: {reason}"
+            )
+        return group

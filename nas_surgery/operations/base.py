@@ -18,12 +18,9 @@ from nas_surgery.network import (
     expect,
     expect_network,
     expect_seed,
-    fan_in,
-    kernel_of,
     keyed_generator,
     read_only,
     refusal,
-    weights_along,
 )
 from nas_surgery.surgery import Surgery
 from nas_surgery.validators import a, number
@@ -148,15 +145,6 @@ class Operation(ABC):
             f" those are {', '.join(map(str, known)) or 'none'}"
         )
 
-    def chain_group(self, network: Network, layer: int) -> Group:
-        """The same; OperationError where branches fork and join, of which this operation knows nothing."""
-        group = self.group(network, layer)
-        if network.wires:
-            raise OperationError(
-                f"{self.name}: this network has branches, and this operation is for chains of layers"
-            )
-        return group
-
 
 @attrs.frozen
 class Proposal:
@@ -181,33 +169,6 @@ def _targets(network: Network, probe: Array | None, labels: ArrayLike, loss: str
             "labels", labels, f"{count} classes below {outputs}, one for each probe sample"
         )
     return found.astype(np.int64)
-
-
-def width_parameters(network: Network, group: Group, units: int) -> int:
-    """Parameter count of the network once the group has `units` channels."""
-    more = units - group.size
-    per_unit = outgoing_parameters(network, group)
-    for address in group.writers:
-        layer = network.layers[address]
-        per_unit += weights_along(layer, layer.channels.made, group.size)
-    return network.parameter_count + more * per_unit + more**2 * _read_and_written(network, group)
-
-
-def _read_and_written(network: Network, group: Group) -> int:
-    """Weights between each two channels of the group."""
-    both = (reader for reader in group.readers if reader.address in group.writers)
-    kernels = ((reader, kernel_of(network.layers[reader.address])) for reader in both)
-    return sum(
-        r.positions * kernel.size // (kernel.shape[0] * kernel.shape[-1]) for r, kernel in kernels
-    )
-
-
-def outgoing_parameters(network: Network, group: Group) -> int:
-    """Weights that the readers hold for each channel of the group."""
-    readers = ((reader.positions, network.layers[reader.address]) for reader in group.readers)
-    return sum(
-        n * weights_along(layer, layer.channels.reads, fan_in(layer)) for n, layer in readers
-    )
 
 
 def _first_line(error: Exception) -> str:

@@ -9,10 +9,10 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from nas_surgery.analysis.spectra import Analysis
+from nas_surgery.analysis.spectra import Analysis, LayerAnalysis
 from nas_surgery.errors import OperationError
-from nas_surgery.network import Array, Group, Network, bias_of
-from nas_surgery.operations.base import Context, Operation, Proposal, width_parameters
+from nas_surgery.network import Array, Group, Network, Passes, bias_of
+from nas_surgery.operations.base import Context, Operation, Proposal
 from nas_surgery.surgery import (
     Surgery,
     WidthMap,
@@ -20,10 +20,18 @@ from nas_surgery.surgery import (
     fitted_promise,
     group_activations,
     group_functions,
-    incoming_norms,
     retain,
     selection,
     singular_components,
+    sized,
+    unmixable,
+)
+from nas_surgery.surgery.pieces import pieces
+from nas_surgery.surgery.removal import (
+    dropped,
+    dropped_and_fitted,
+    largest_units,
+    telling_units,
 )
 from nas_surgery.validators import one_of, optional, whole
 
@@ -43,6 +51,9 @@ class RemoveNeurons(Operation):
     approximate, except between linear layers whose dropped singular values are zero.
     method "magnitude": keeps the units with the largest L2 norm of incoming weights, and drops the
     others; the usual pruning, as a reference.
+    Where layers keep the channels in equal blocks, as many go from each, so `count` is a multiple of
+    the number of blocks; channels that layers have in pieces, or block by block, are dropped but not
+    mixed, so "svd" is refused there.
     """
 
     name: ClassVar[str] = "remove_neurons"
@@ -59,14 +70,10 @@ class RemoveNeurons(Operation):
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
         group = self.group(network, self.layer)
-        keep = self.units_left(group)
+        keep = self._keep(network, group)
         if self.method == "activation" and context.probe is not None:
-            return _retained(network, group, keep, context.probe)
+            return _by_activations(network, group, keep, context.probe)
         method = _by_weights(network, group) if self.method == "activation" else self.method
-        if method == "svd" and len(group.writers) > 1:
-            raise OperationError(
-                f"{self.name}: {len(group.writers)} layers write these channels, and 'svd' is of one"
-            )
         surgery = (
             _projected(network, group, keep) if method == "svd" else _largest(network, group, keep)
         )
@@ -74,23 +81,43 @@ class RemoveNeurons(Operation):
 
     @classmethod
     def propose(cls, network: Network, analysis: Analysis) -> list[Proposal]:
-        """Score n_r/n_l; max(1, min(n_r, n - 1)) units, the paper's way."""
+        """Score n_r/n_l; max(1, min(n_r, n - 1)) units, the paper's way; as many of each cell.
+
+        By activations where the paper's projection has no meaning.
+        """
         return [
             Proposal(
-                cls(layer.address, max(1, min(layer.removable, layer.units - 1)), method="svd"),
+                cls(layer.address, _removable(layer), method=_proposed(network, layer.group)),
                 layer.redundancy,
                 f"{layer.removable} of {layer.units} units are removable",
             )
             for layer in analysis.layers
-            if layer.units > 1 and len(layer.group.writers) == 1
+            if layer.units > layer.group.step
         ]
 
     def parameters_after(self, network: Network) -> int:
         group = self.group(network, self.layer)
-        left = self.units_left(group)
+        left = self._keep(network, group)
         if self.method == "svd" and _may_give_a_bias(network, group):
             return super().parameters_after(network)
-        return width_parameters(network, group, left)
+        return sized(network, [(group, left)]).parameter_count
+
+    def macs_after(self, network: Network) -> int:
+        group = self.group(network, self.layer)
+        return sized(network, [(group, self._keep(network, group))]).macs
+
+    def _keep(self, network: Network, group: Group) -> int:
+        """`units_left`, where the method has a meaning and something of every piece is left."""
+        reason = _unprojectable(network, group) if self.method == "svd" else None
+        if reason is not None:
+            raise OperationError(f"{self.name}: 'svd' mixes channels, and {reason}")
+        left, least = self.units_left(group), int(pieces(network, group).max()) + 1
+        if left < least:
+            raise OperationError(
+                f"{self.name}: layers have the units of layer {self.layer} in {least} pieces, so at least"
+                f" {least} stay, not {left}"
+            )
+        return left
 
     def units_left(self, group: Group) -> int:
         """Units of the layer afterwards; OperationError unless between 1 and one less than now."""
@@ -98,6 +125,11 @@ class RemoveNeurons(Operation):
         if left is None or not 0 < left < group.size:
             raise OperationError(
                 f"{self.name}: layer {self.layer} has {group.size} units and cannot be left with {left}"
+            )
+        if left % group.step:
+            raise OperationError(
+                f"{self.name}: the {group.size} units of layer {self.layer} stand in {group.step} equal"
+                f" parts, so multiples of {group.step} can stay, not {left}"
             )
         return left
 
@@ -109,10 +141,35 @@ def _may_give_a_bias(network: Network, group: Group) -> bool:
     return any(bias is None for bias in biases) and moved is not None and bool(moved.any())
 
 
+def _removable(layer: LayerAnalysis) -> int:
+    """How many units are proposed to go; not all, and as many of each cell."""
+    step = layer.group.step
+    return max(1, min(layer.removable // step, layer.units // step - 1)) * step
+
+
+def _proposed(network: Network, group: Group) -> str:
+    return "svd" if _unprojectable(network, group) is None else "activation"
+
+
+def _unprojectable(network: Network, group: Group) -> str | None:
+    """Why a projection of the channels has no meaning, or None."""
+    if len(group.writers) > 1:
+        return f"{len(group.writers)} layers write these channels"
+    return unmixable(network, group, Passes.ANY)
+
+
 def _by_weights(network: Network, group: Group) -> str:
     """The method that needs no probe: a projection is only at home behind one writer and no activation."""
-    several = len(group.writers) > 1
-    return "magnitude" if several or group_functions(network, group) else "svd"
+    known = _unprojectable(network, group) is None and not group_functions(network, group)
+    known = known and not _may_give_a_bias(network, group)
+    return "svd" if known else "magnitude"
+
+
+def _by_activations(network: Network, group: Group, keep: int, probe: Array) -> Surgery:
+    if unmixable(network, group) is None:
+        return _retained(network, group, keep, probe)
+    units = telling_units(network, group, keep, probe)
+    return dropped_and_fitted(network, group, units, probe)
 
 
 def _retained(network: Network, group: Group, keep: int, probe: Array) -> Surgery:
@@ -125,8 +182,10 @@ def _retained(network: Network, group: Group, keep: int, probe: Array) -> Surger
 
 
 def _largest(network: Network, group: Group, keep: int) -> Surgery:
-    order = np.argsort(-incoming_norms(network, group), kind="stable")
-    encode = selection(np.sort(order[:keep]), group.size)
+    units = largest_units(network, group, keep)
+    if unmixable(network, group) is not None:
+        return dropped(network, group, units)
+    encode = selection(units, group.size)
     return change_width(network, group, WidthMap(encode, encode.T))
 
 

@@ -5,7 +5,8 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from nas_surgery.network import Array, Group, Network, bias_of
+from nas_surgery.errors import OperationError
+from nas_surgery.network import Array, Group, Network
 from nas_surgery.operations.base import Context, Operation
 from nas_surgery.surgery import (
     Fresh,
@@ -21,6 +22,9 @@ from nas_surgery.surgery import (
     proved,
     selection,
     silent_units,
+    takes_constants,
+    unmixable,
+    with_statistics,
 )
 from nas_surgery.validators import whole
 
@@ -34,7 +38,7 @@ class Revive(Operation):
     A unit is silent if its output is constant on the probe, as that of a dead ReLU. The new units are
     centred on the probe, have outgoing weights of zero, and stand last; what a silent unit said moves
     into the readers' biases. No parameter is added: a unit whose constant would need a bias that its
-    reader does not have stays as it is. Equal on the probe, and for every input where the weights
+    reader does not have, or that would not reach the zeros beside what it reads, stays as it is. Equal on the probe, and for every input where the weights
     alone show that the units were dead. Without a probe only those are found, and the promise says so.
     """
 
@@ -43,7 +47,7 @@ class Revive(Operation):
     layer: int = attrs.field(validator=whole(0))
 
     def apply(self, network: Network, context: Context = Context()) -> Surgery:  # noqa: B008
-        group = self.chain_group(network, self.layer)
+        group = self._open_group(network)
         surgery = self._revived(network, group, context)
         if context.probe is None:
             return surgery.noting(NO_PROBE)
@@ -56,11 +60,29 @@ class Revive(Operation):
         fresh = centred_units(network, group, silent.size, context.generator(), context.probe)
         change = _replacement(group, silent, said, fresh)
         surgery = change_width(network, group, change)
-        return attrs.evolve(surgery, promise=_promise(dead, silent), predicted=0.0)
+        edited = surgery.network
+        if context.probe is not None:
+            grown = self.group(edited, self.layer)
+            edited = with_statistics(edited, grown, silent.size, context.probe)
+        promise = _promise(dead, silent)
+        return attrs.evolve(surgery, network=edited, promise=promise, predicted=0.0)
 
     def parameters_after(self, network: Network) -> int:
-        self.chain_group(network, self.layer)
+        self._open_group(network)
         return network.parameter_count
+
+    def macs_after(self, network: Network) -> int:
+        self._open_group(network)
+        return network.macs
+
+    def _open_group(self, network: Network) -> Group:
+        group = self.group(network, self.layer)
+        reason = unmixable(network, group)
+        if reason is not None:
+            raise OperationError(
+                f"{self.name}: layer {self.layer} cannot have other units: {reason}"
+            )
+        return group
 
 
 def _silent(network: Network, group: Group, probe: Array | None) -> tuple[Array, Array, Array]:
@@ -74,7 +96,7 @@ def _silent(network: Network, group: Group, probe: Array | None) -> tuple[Array,
         activations = group_activations(network, group, probe)
         silent = np.union1d(silent_units(activations), dead)
     said = activations.mean(axis=0)
-    if any(bias_of(network.layers[reader.address]) is None for reader in group.readers):
+    if not takes_constants(network, group):
         silent = silent[said[silent] == 0]
     return dead, silent, said[silent]
 

@@ -12,7 +12,7 @@ from nas_surgery.analysis.spectra import Analysis
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Network, kernel_of
 from nas_surgery.operations.base import Context, Operation, Proposal
-from nas_surgery.surgery import Surgery, factor_layer, factor_on_probe
+from nas_surgery.surgery import Surgery, factor_layer, factor_on_probe, unfactorable
 from nas_surgery.validators import one_of, whole
 
 METHODS = ("activation", "svd")
@@ -21,6 +21,8 @@ METHODS = ("activation", "svd")
 @attrs.frozen
 class TruncatedSVD(Operation):
     """Replace the hidden linear layer at address `layer` by two, through `rank` channels.
+
+    Of a convolution the first has its window, and the second mixes channels position by position.
 
     Exact where the kernel has no more than `rank` singular values above rounding. Otherwise method
     "activation" (default) gives the product that changes the layer's outputs on the probe least, and
@@ -42,6 +44,8 @@ class TruncatedSVD(Operation):
             return by_weights
         if context.probe is None:
             return by_weights.noting("no probe, so by svd")
+        if not network.layers[self.layer].weighs_rows:
+            return by_weights.noting("no outputs of single rows, so by svd")
         return factor_on_probe(network, self.layer, self.rank, context.probe)
 
     @classmethod
@@ -49,7 +53,11 @@ class TruncatedSVD(Operation):
         """Score n_r/n_l with rank n_l - n_r, never a rank that adds parameters; the paper's way."""
         proposals = []
         for layer in analysis.layers:
-            kernel = kernel_of(network.layers[layer.address])
+            writer = network.layers[layer.address]
+            if unfactorable(writer) is not None:
+                continue
+            kernel = kernel_of(writer)
+            kernel = kernel.reshape(-1, layer.units)
             rank = layer.units - layer.removable
             if 1 <= rank <= min(kernel.shape) and _parameter_change(kernel, rank) <= 0:
                 reason = f"{layer.removable} of {layer.units} units are removable"
@@ -64,7 +72,12 @@ class TruncatedSVD(Operation):
     def target(self, network: Network) -> Array:
         """The kernel to factor; OperationError where it is not hidden or cannot hold the rank."""
         self.group(network, self.layer)
-        kernel = kernel_of(network.layers[self.layer])
+        layer = network.layers[self.layer]
+        reason = unfactorable(layer)
+        if reason is not None:
+            raise OperationError(f"{self.name}: layer {self.layer} cannot be factored: {reason}")
+        kernel = kernel_of(layer)
+        kernel = kernel.reshape(-1, kernel.shape[-1])
         if self.rank > min(kernel.shape):
             raise OperationError(
                 f"{self.name}: layer {self.layer} has a kernel of shape {kernel.shape},"

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from nas_surgery.analysis.spectra import LayerAnalysis, analyse
-from nas_surgery.network import Array, Network
+from nas_surgery.network import Array, Group, Network
 from nas_surgery.operations import Operation
 from nas_surgery.strategies.recommender import Candidate, Limits, Recommender
+from nas_surgery.surgery import unmixable
+from nas_surgery.surgery.ties import left_alone, ties
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARKLINE_WIDTH = 40
@@ -22,6 +24,7 @@ def inspection(network: Network, operations: Mapping[str, type[Operation]]) -> s
         network.summary(),
         "Hidden layers (singular values relative to the largest; removable neurons by eq. 13)",
         "\n".join(_layer_line(layer) for layer in layers) or "  none",
+        *_groups(network),
         "Proposals (first criterion: score; second: parameters, fewer first)",
         "\n".join(_table(candidates, network.parameter_count)),
     ]
@@ -33,7 +36,34 @@ def account(network: Network, operations: Mapping[str, type[Operation]]) -> dict
     candidates = Recommender(operations).candidates(0, network, Limits())
     return {
         "layers": [_layer_account(layer) for layer in analyse(network).layers],
+        "groups": [_group_account(network, group) for group in network.groups()],
+        "left_alone": {str(i): reason for i, reason in left_alone(network).items()},
         "proposals": [candidate.to_json() for candidate in candidates],
+    }
+
+
+def _groups(network: Network) -> list[str]:
+    """Channel groups, what ties each and what cannot be done to it; nothing of networks where none says more."""
+    lines = [_group_line(network, group) for group in network.groups()]
+    alone = [f"  layer {i}: left alone; {reason}" for i, reason in left_alone(network).items()]
+    plain = not network.wires and not alone and not any(g.holders for g in network.groups())
+    if plain or not (lines or alone):
+        return []
+    return ["Channels that change together", "\n".join(lines + alone)]
+
+
+def _group_line(network: Network, group: Group) -> str:
+    reason = unmixable(network, group)
+    return f"  {ties(network, group)}" + ("" if reason is None else f"; never more: {reason}")
+
+
+def _group_account(network: Network, group: Group) -> dict[str, Any]:
+    return {
+        "writers": list(group.writers),
+        "units": group.size,
+        "multiple_of": group.step,
+        "ties": ties(network, group),
+        "never_more": unmixable(network, group),
     }
 
 

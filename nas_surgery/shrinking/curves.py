@@ -5,7 +5,7 @@ import numpy as np
 from scipy import linalg
 
 from nas_surgery.network import Array, Group, Network
-from nas_surgery.surgery.retention import outgoing_norms
+from nas_surgery.surgery.retention import dealt, outgoing_norms
 
 
 @attrs.frozen(eq=False)
@@ -27,7 +27,7 @@ def by_activations(network: Network, group: Group, values: Array) -> Curve:
     weighed = values * outgoing_norms(network, group)
     triangle, order = linalg.qr(weighed - weighed.mean(axis=0), mode="r", pivoting=True)
     if group.cells is not None:
-        order = dealt(order, np.asarray(group.cells))
+        order = dealt(order, group)
         triangle = linalg.qr((weighed - weighed.mean(axis=0))[:, order], mode="r")[0]
     powers = np.sum(triangle[: group.size] ** 2, axis=1)
     powers = np.pad(powers, (0, group.size - len(powers)))
@@ -37,23 +37,13 @@ def by_activations(network: Network, group: Group, values: Array) -> Curve:
 def by_weights(norms: Array, group: Group) -> Curve:
     """From a norm for each unit: the largest stay."""
     order = np.argsort(-norms, kind="stable")
-    if group.cells is not None:
-        order = dealt(order, np.asarray(group.cells))
+    order = dealt(order, group)
     return Curve(order, _lost(norms[order] ** 2))
 
 
 def by_strengths(strengths: Array, group: Group) -> Curve:
     """From how much each channel contributes, (size,), where those of a cell stand in descending order."""
     return by_weights(strengths, group)
-
-
-def dealt(order: Array, cells: Array) -> Array:
-    """The first of each cell, the second of each, and so on; in the given order within a cell."""
-    turn = np.empty(len(order), np.intp)
-    for cell in range(int(cells.max()) + 1):
-        mine = cells[order] == cell
-        turn[mine] = np.arange(int(mine.sum()))
-    return order[np.argsort(turn, kind="stable")]
 
 
 def _lost(powers: Array) -> Array:

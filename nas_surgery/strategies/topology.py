@@ -34,7 +34,8 @@ def skeleton(description: dict[str, Any]) -> Network:
     for item in description["layers"]:
         fields = {key: value for key, value in item.items() if key != "kind"}
         kind = LAYERS[item["kind"]]
-        arrays = {k: _blank(kind, v, dtype) for k, v in fields.items() if isinstance(v, list)}
+        held = fields.keys() & kind.array_fields()
+        arrays = {name: _blank(kind, fields[name], dtype) for name in held}
         layers.append(kind(**{**fields, **arrays}))
     wires = Wires.from_json(description.get("wires", {}))
     return Network(description["input_shape"], tuple(layers), wires)

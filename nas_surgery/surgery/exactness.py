@@ -16,11 +16,17 @@ def promise_of(network: Network, group: Group, change: WidthMap) -> Promise:
     if not _fresh_units_cancel(group, change):
         return approximate("new units change the output")
     kind = map_kind(change.old_columns)
+    recurs = next((i for i in group.writers if network.layers[i].channels.recurs), None)
+    if recurs is not None and kind > Passes.SELECTION:
+        return approximate(f"{_name(network.layers[recurs])} does not scale with its weights")
     blocking = next((i for i in group.passers if network.layers[i].passes < kind), None)
     if blocking is not None:
         return approximate(
             f"{_name(network.layers[blocking])} does not let this change of channels through"
         )
+    padded = _padded(network, group)
+    if padded is not None and change.offset is not None and np.any(change.offset):
+        return approximate(f"{_name(padded)} lets no constant pass")
     if _is_identity(change):
         return proved("decoding undoes encoding")
     if kind is Passes.ANY and _is_identity_where_reachable(network, group, change):
@@ -35,6 +41,14 @@ def map_kind(matrix: Matrix) -> Passes:
     if np.any(entries != 1) or np.any(dense_or_sparse.data <= 0):
         return Passes.ANY
     return Passes.SELECTION if np.all(dense_or_sparse.data == 1) else Passes.MONOMIAL
+
+
+def _padded(network: Network, group: Group) -> Layer | None:
+    """A layer between or behind that puts zeros beside what it reads, or whose outputs see it in parts."""
+    readers = [network.layers[reader.address] for reader in group.readers]
+    between = [network.layers[address] for address in group.passers]
+    blind = (layer for layer in readers if not layer.weighs_rows)
+    return next((layer for layer in (*between, *readers) if layer.pads), next(blind, None))
 
 
 def _name(layer: Layer) -> str:

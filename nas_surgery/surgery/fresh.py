@@ -68,7 +68,7 @@ def _centred(
     kernel = INITIALIZERS["he_normal"](generator, fan, prod(shape) // fan).reshape(shape)
     held = bias_of(writer)
     bias = np.zeros((*(() if held is None else held.shape[:-1]), count))
-    if probe is None or held is None:
+    if probe is None or held is None or not writer.weighs_rows:
         return Fresh(kernel, bias)
     centre = -writer_inputs(network, address, probe).mean(axis=0) @ kernel.reshape(fan, -1)
     return Fresh(kernel, centre.reshape(bias.shape))
@@ -80,7 +80,7 @@ def doubled(single: Fresh, count: int) -> Fresh:
     order = np.concatenate(
         [np.arange(pairs), np.arange(pairs), np.arange(pairs, pairs + count % 2)]
     )
-    return Fresh(single.kernel[..., order], single.bias[order])
+    return Fresh(single.kernel[..., order], single.bias[..., order])
 
 
 def pair_outgoing(
@@ -103,7 +103,7 @@ def _signed(generator: np.random.Generator, positions: int, count: int, rest: Sh
 
 def pair_scale(network: Network, group: Group, probe: Array | None) -> float:
     """s; 1 without a probe."""
-    if probe is None:
+    if probe is None or not network.layers[group.writers[0]].weighs_rows:
         return 1.0
     inputs = writer_inputs(network, group.writers[0], probe)
     norm = np.sqrt(np.mean(np.sum(inputs * inputs, axis=1)))

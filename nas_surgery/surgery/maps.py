@@ -36,7 +36,7 @@ class WidthMap:
     @property
     def old_columns(self) -> Matrix:
         """E without the columns of new units."""
-        new = self.fresh[0].bias.size if self.fresh else 0
+        new = self.fresh[0].bias.shape[-1] if self.fresh else 0
         return self.encode[:, : self.encode.shape[1] - new]
 
 

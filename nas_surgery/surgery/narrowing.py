@@ -29,7 +29,7 @@ def narrowed(
         left[np.delete(channels, units)] = False
     changes, cuts = {}, {}
     for address, layer in enumerate(network.layers):
-        cut = _cut(network, address, left)
+        cut = cut_of(network, address, left)
         if not cut.whole:
             changes[address], cuts[address] = (narrow(layer, cut),), cut
     return network.replace(changes), cuts
@@ -45,11 +45,12 @@ def narrow(layer: Layer, cut: Narrowed) -> Layer:
     after = tuple(int(kept.sum()) for kept in cut.inputs)
     resized = layer.with_channels(arrays, before, after)
     if layer.channels.outputs is Outputs.SELECT:
-        return _selecting(resized, cut)
+        return selecting(resized, cut)
     return resized
 
 
-def _cut(network: Network, address: int, left: Array) -> Narrowed:
+def cut_of(network: Network, address: int, left: Array) -> Narrowed:
+    """Which channels of a layer stay, where `left` (numbers,) says which of the network do."""
     tensors = network.atoms.tensors
     inputs = tuple(left[tensors[source + 1]] for source in network.sources[address])
     return Narrowed(address, inputs, left[tensors[address + 1]])
@@ -84,7 +85,7 @@ def _along(places: Sequence[Axis], name: str) -> list[int]:
     return [place.axis for place in places if place.array == name]
 
 
-def _selecting(layer: Layer, cut: Narrowed) -> Layer:
+def selecting(layer: Layer, cut: Narrowed) -> Layer:
     """The channels that are left, by their places among those that are left."""
     place = np.cumsum(cut.inputs[0]) - 1
     named = np.asarray(layer.config()["indices"])[cut.outputs]

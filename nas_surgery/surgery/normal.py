@@ -35,11 +35,12 @@ class Sums:
             0.0,
         )
 
-    def add(self, rows: Array, targets: Array) -> None:
-        """Count more rows (n, p) with their targets (n, q), both float64."""
+    def add(self, rows: Array, targets: Array, centred: bool = True) -> None:
+        """Count more rows (n, p) with their targets (n, q), both float64; if not `centred`, as about 0."""
         self.count += len(rows)
-        self.r += rows.sum(axis=0)
-        self.z += targets.sum(axis=0)
+        if centred:
+            self.r += rows.sum(axis=0)
+            self.z += targets.sum(axis=0)
         self.rr += rows.T @ rows
         self.rz += rows.T @ targets
         self.zz += float(np.sum(targets * targets))

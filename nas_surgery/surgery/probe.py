@@ -49,7 +49,7 @@ def group_activations(network: Network, group: Group, probe: Array) -> Array:
 
 
 def _seen(network: Network, source: int, reader: Reader, group: Group, probe: Array) -> Array:
-    if reader.starts is None:
+    if reader.starts is None and reader.index is None:
         return rows_behind(network, source, probe, group.size)
     rows = rows_behind(network, source, probe, fan_in(network.layers[reader.address]))
     return np.moveaxis(parts_of(rows.T, reader, group.size), 1, -1).reshape(-1, group.size)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nas_surgery.network import ACTIVATIONS, Array, Group, Network, units
-from nas_surgery.surgery.depth import group_functions
+from nas_surgery.network import Array, Group, Network, units
+from nas_surgery.surgery.depth import moves_on
 from nas_surgery.surgery.fresh import centred_units, doubled, pair_outgoing, pair_scale
 from nas_surgery.surgery.gradient import output_gradient
 from nas_surgery.surgery.maps import Fresh, WidthMap, padded_identity
@@ -39,12 +39,22 @@ def gradient_map(
         wanted,
     )
     fresh = tuple(
-        doubled(Fresh(single.kernel[..., picked], single.bias[picked]), count) for single in pool
+        doubled(Fresh(single.kernel[..., picked], single.bias[..., picked]), count)
+        for single in pool
     )
     identity = padded_identity(group.size, count)
     scale = pair_scale(network, group, probe)
     outgoing = pair_outgoing(network, group, count, generator, scale)
     return WidthMap(identity, identity.T, None, fresh, outgoing)
+
+
+def pursuable(network: Network, group: Group) -> bool:
+    """Whether each sample and position gives a unit one output, and the readers one gradient."""
+    linear = [*group.writers, *(reader.address for reader in group.readers)]
+    layers = [network.layers[address] for address in linear]
+    alone = all(layer.channels.reads and not layer.window for layer in layers)
+    states = any(layer.channels.recurs for layer in layers)
+    return alone and not states and all(moves_on(network.layers[i]) for i in group.passers)
 
 
 def pursuit(units: Array, gradient: Array, count: int, rounds: int = ROUNDS) -> Array:
@@ -73,8 +83,9 @@ def _outputs(network: Network, group: Group, pool: tuple[Fresh, ...], probe: Arr
     before: Array = np.zeros(1)
     for address, fresh in zip(group.writers, pool, strict=True):
         before = before + writer_inputs(network, address, probe) @ fresh.kernel + fresh.bias
-    for function in group_functions(network, group):
-        before = ACTIVATIONS[function].value(before)
+    for address in group.passers:
+        function = network.layers[address].elementwise
+        before = before if function is None else function.value(before)
     return before
 
 

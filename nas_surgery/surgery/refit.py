@@ -6,7 +6,7 @@ to what it put out before, from what the edited network now gives it. What earli
 up for, later ones do.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from math import prod
 
 import attrs
@@ -55,14 +55,16 @@ def refitted(
     seed: int = 0,
     run: Run = plain,
     told: Callable[[int], None] = lambda _: None,
+    only: Collection[int] | None = None,
 ) -> tuple[Network, tuple[Drift, ...]]:
     """The edited network with readers fitted to samples `x` (N, *input_shape), and what that did.
 
     old: before surgery; new: the same layers at the same addresses, some of them with fewer channels,
-    as `cuts` says. told: is called with the address of each layer that was passed.
+    as `cuts` says. told: is called with the address of each layer that was passed. only: addresses of
+    the layers to be fitted, which then get no bias that they did not have; None for all.
     """
-    walk = _Walk(old, new, cuts, np.asarray(x, old.dtype), seed, run)
-    for address in range(len(old.layers)):
+    walk = _Walk(old, new, cuts, np.asarray(x, old.dtype), seed, run, only)
+    for address in range(len(old.layers) if only is None else max(only, default=-1) + 1):
         walk.step(address)
         told(address)
     changed = {address: (layer,) for address, layer in walk.fitted.items()}
@@ -80,8 +82,10 @@ class _Walk:
         x: Array,
         seed: int,
         run: Run,
+        only: Collection[int] | None,
     ) -> None:
         self.old, self.new, self.cuts, self.seed, self.run = old, new, cuts, seed, run
+        self.only = only
         self.last = {source: i for i, held in enumerate(old.sources) for source in held}
         self.before: dict[int, Array] = {-1: x}
         self.after: dict[int, Array] = {-1: x}
@@ -96,7 +100,8 @@ class _Walk:
         layer, edited = self.old.layers[address], self.new.layers[address]
         y = made = self.run(layer, *theirs)
         moved = any(a is not b for a, b in zip(theirs, ours, strict=True))
-        if moved and layer.channels.reads and layer.weighs_rows:
+        wanted = self.only is None or address in self.only
+        if moved and wanted and layer.channels.reads and layer.weighs_rows:
             edited = self._fit(address, theirs[0], ours[0], y)
         if moved or edited is not layer:
             made = self.run(edited, *ours)
@@ -117,6 +122,7 @@ class _Walk:
             read,
             made,
             keyed_generator(self.seed, "refit", address),
+            biased=self.only is None or bias_of(edited) is not None,
         )
         self.fitted[address] = fitted
         self.drifts.append(attrs.evolve(drift, address=address))
@@ -130,11 +136,13 @@ def fit_layer(
     read: Array,
     made: Array,
     generator: np.random.Generator,
+    *,
+    biased: bool = True,
 ) -> tuple[Layer, Drift]:
     """The edited layer fitted to what the layer put out.
 
     values: the inputs of the layer, those of the edited one, and the outputs of the layer; read, made:
-    masks of the channels of the first and the last that are left.
+    masks of the channels of the first and the last that are left. biased: whether it has a bias then.
     """
     kernel = kernel_of(edited).astype(np.float64)
     gates = kernel.shape[1 + len(layer.window) :]
@@ -150,8 +158,8 @@ def fit_layer(
         for b, sums in enumerate(pairs):
             mine = rows[:, b * size[0] : (b + 1) * size[0]]
             theirs = targets[..., b * size[1] : (b + 1) * size[1]].reshape(len(rows), -1)
-            sums[0].add(mine[~held_back], theirs[~held_back])
-            sums[1].add(mine[held_back], theirs[held_back])
+            sums[0].add(mine[~held_back], theirs[~held_back], biased)
+            sums[1].add(mine[held_back], theirs[held_back], biased)
     for b, (fit, held) in enumerate(pairs):
         place = (slice(b * size[0], (b + 1) * size[0]), ..., slice(b * size[1], (b + 1) * size[1]))
         prior = flat[place]
@@ -160,7 +168,7 @@ def fit_layer(
         offsets.append(found.offset.reshape(*gates[:-1], size[1]))
         lost += np.array([found.before, found.after]) ** 2 / blocks
     bias = np.concatenate(offsets, axis=-1)
-    new = with_weights(edited, changes.reshape(kernel.shape), bias)
+    new = with_weights(edited, changes.reshape(kernel.shape), bias if biased else None)
     return new, Drift(-1, *np.sqrt(lost).tolist())
 
 

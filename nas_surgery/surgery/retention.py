@@ -39,17 +39,36 @@ def retain(network: Network, group: Group, activations: Array, keep: int) -> Ret
 
 
 def takes_constants(network: Network, group: Group) -> bool:
-    """Whether each reader has a bias for them, and no zeros stand beside what it reads."""
+    """Whether each reader has a bias for them, no zeros stand beside what it reads, and nothing recurs."""
+    if any(network.layers[address].channels.recurs for address in group.writers):
+        return False
     readers = [network.layers[reader.address] for reader in group.readers]
     between = [network.layers[address] for address in group.passers]
-    with_bias = all(bias_of(layer) is not None for layer in readers)
+    with_bias = all(bias_of(layer) is not None and layer.weighs_rows for layer in readers)
     return with_bias and not any(layer.pads for layer in (*readers, *between))
 
 
 def pivoted_units(columns: Array, keep: int) -> Array:
     """Indices, ascending, of the first `keep` pivots of a QR decomposition of the centred columns."""
-    order = linalg.qr(columns - columns.mean(axis=0), mode="r", pivoting=True)[1]
-    return np.sort(order[:keep])
+    return np.sort(pivots(columns)[:keep])
+
+
+def pivots(columns: Array) -> Array:
+    """All columns in the order of a pivoted QR decomposition of the centred ones."""
+    order: Array = linalg.qr(columns - columns.mean(axis=0), mode="r", pivoting=True)[1]
+    return order
+
+
+def dealt(order: Array, group: Group) -> Array:
+    """The first unit of each cell, the second of each, and so on; in the given order within a cell."""
+    if group.cells is None:
+        return order
+    cells = np.asarray(group.cells)
+    turn = np.empty(len(order), np.intp)
+    for cell in range(group.step):
+        mine = cells[order] == cell
+        turn[mine] = np.arange(int(mine.sum()))
+    return order[np.argsort(turn, kind="stable")]
 
 
 def outgoing_norms(network: Network, group: Group) -> Array:

@@ -16,6 +16,7 @@ from nas_surgery.network import (
     Group,
     Layer,
     Network,
+    Outputs,
     Passes,
     Reader,
     bias_of,
@@ -34,7 +35,7 @@ def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
 
     OperationError where a layer can drop channels of the group, but not make or mix them so.
     """
-    reason = unmixable(network, group, change)
+    reason = unmixable(network, group, map_kind(change.old_columns))
     if reason is not None:
         raise OperationError(
             f"the channels of layer {group.writers[0]} cannot be changed like this: {reason}"
@@ -58,10 +59,10 @@ def change_width(network: Network, group: Group, change: WidthMap) -> Surgery:
     return Surgery(network.replace(replaced), promise, predicted, _dual(group, change))
 
 
-def unmixable(network: Network, group: Group, change: WidthMap | None = None) -> str | None:
+def unmixable(network: Network, group: Group, kind: Passes = Passes.SELECTION) -> str | None:
     """Why channels of the group can be dropped, but not made or mixed, in a few words; None if they can.
 
-    change: how they would be mixed; without it only what forbids every change counts.
+    kind: of the map by which they would be mixed; only one that is ANY asks for more than new channels.
     """
     if group.cells is not None:
         return "a layer keeps them in equal blocks"
@@ -69,7 +70,10 @@ def unmixable(network: Network, group: Group, change: WidthMap | None = None) ->
         return "a layer behind has them in pieces"
     if group.ends:
         return "they are queries and keys"
-    if change is None or map_kind(change.old_columns) is not Passes.ANY:
+    picking = (i for i in group.passers if network.layers[i].channels.outputs is Outputs.SELECT)
+    if (address := next(picking, None)) is not None:
+        return f"layer {address} ({network.layers[address].kind}) picks some of them by number"
+    if kind is not Passes.ANY:
         return None
     alone = [i for i in group.writers if network.layers[i].channels.recurs]
     alone += [place.address for place in group.holders]
@@ -121,7 +125,10 @@ def read(
     outgoing: Array | None = None,
     starts: tuple[int, ...] | None = None,
 ) -> Layer:
-    """The reader with V' = D V + S, c' = c + o V, wherever it reads the group."""
+    """The reader with V' = D V + S, c' = c + o V, wherever it reads the group.
+
+    One whose outputs see different parts of its kernel takes no offset.
+    """
     place, (m, n) = Reader(0, positions, starts), decode.shape
     kernel, old = kernel_of(layer).astype(np.float64), bias_of(layer)
     parts = parts_of(kernel, place, n)
@@ -129,7 +136,7 @@ def read(
     if outgoing is not None:
         decoded[:, m - outgoing.shape[1] :] += outgoing
     bias = None if old is None else old.astype(np.float64)
-    if offset is not None and offset.any():
+    if offset is not None and offset.any() and layer.weighs_rows:
         seen = (0, *range(2, 2 + len(layer.window)))  # positions, and those of the window
         shift = np.tensordot(offset, parts.sum(axis=seen), axes=1)
         bias = shift if bias is None else bias + shift

@@ -405,17 +405,20 @@ def test_json_of_a_run_is_its_summary(here):
     assert again == found
 
 
+OF_NETWORKS = ("network", "layers", "groups", "left_alone", "proposals")
+
+
 def test_json_of_inspect(finished, tmp_path):
     """Of a run everything, of a file what its weights say, of runs how well damage was predicted."""
     found = printed("inspect", finished)
-    assert set(found) == {"network", "layers", "proposals", "run", "timeline", "damage"}
+    assert set(found) == {*OF_NETWORKS, "run", "timeline", "damage"}
     network = ns.load(finished)
     assert found["network"]["parameters"] == network.parameter_count
     assert [layer["units"] for layer in found["layers"]] == list(network.hidden)
     assert {proposal["operation"]["name"] for proposal in found["proposals"]} >= {"identity"}
     assert found["run"] == json.loads((finished / "summary.json").read_text())
     of_file = printed("inspect", finished / "winner.onnx")
-    assert of_file == {key: found[key] for key in ("network", "layers", "proposals")}
+    assert of_file == {key: found[key] for key in OF_NETWORKS}
     assert set(printed("inspect", finished.parent)) == {"damage"}
 
 

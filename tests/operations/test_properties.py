@@ -32,7 +32,7 @@ def arguments(draw, name, network):
         field = draw(st.sampled_from(["count", "keep"]))
         method = draw(st.sampled_from(["activation", "svd", "magnitude"]))
         return {"layer": layer, field: draw(st.integers(1, group.size - 1)), "method": method}
-    if name == "revive":
+    if name in ("revive", "add_block"):
         return {"layer": layer}
     if name == "remove_layer":
         return {"layer": layer, "method": draw(st.sampled_from(["activation", "product"]))}
@@ -57,6 +57,8 @@ def context(network, seed=0):
     return Context(seed, (1, 2), inputs(network, 60, seed=7))
 
 
+# operations that are of no hidden layer
+ELSEWHERE = ("identity", "fold_input_centring", "remove_block", "merge_batch_norm")
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 
@@ -173,7 +175,7 @@ def test_layers_that_are_not_hidden_are_refused(name, network, layer):
         "remove_neurons": {"count": 1},
         "truncated_svd": {"rank": 1},
     }
-    if layer in hidden or name in ("identity", "fold_input_centring"):
+    if layer in hidden or name in ELSEWHERE:
         return
     operation = OPERATIONS[name].from_fields({"layer": layer, **fields.get(name, {})})
     for use in (operation.apply, operation.parameters_after):

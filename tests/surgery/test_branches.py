@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from nas_surgery.analysis.spectra import analyse
 from nas_surgery.errors import OperationError
 from nas_surgery.network import Activation, Add, Concat, Flatten, Network
 from nas_surgery.operations import (
@@ -173,12 +174,22 @@ def test_a_carried_gradient_is_the_gradient_of_the_edited_network():
             assert np.allclose(moved[name], gradient, atol=1e-7), name
 
 
-@pytest.mark.parametrize("operation", [AddLayer(0), RemoveLayer(0), Revive(0)])
-def test_what_assumes_a_chain_is_refused(operation):
-    """In one line that says why; and none of it is proposed."""
-    probe = inputs(stream())
-    with pytest.raises(OperationError, match="has branches, and this operation is for chains"):
-        operation.apply(stream(), Context(probe=probe))
+def test_a_layer_of_a_sum_cannot_go():
+    """Its channels are another layer's too; the line says so, and none of it is proposed."""
+    with pytest.raises(OperationError, match="layer 0 cannot go: 2 layers write its channels"):
+        RemoveLayer(0).apply(stream(), Context(probe=inputs(stream())))
+    assert not RemoveLayer.propose(stream(), analyse(stream()))
+
+
+@pytest.mark.parametrize("operation", [AddLayer(0), AddLayer(1), AddLayer(1, units=3), Revive(0)])
+def test_branches_take_what_leaves_them_alone(operation):
+    """A layer deeper, in a stream or beside it, and new life for units: nothing of it is seen outside."""
+    network = stream()
+    probe = inputs(network)
+    surgery = operation.apply(network, Context(probe=probe))
+    assert surgery.promise.exact, surgery.promise
+    assert difference(network, surgery.network, probe) < 1e-10
+    assert operation.parameters_after(network) == surgery.network.parameter_count
 
 
 def test_inputs_that_branches_may_read_are_not_centred():

@@ -28,7 +28,7 @@ def change(network, surgery):
 def test_an_identity_layer_is_proved_only_where_it_is_exact(function, inserted):
     """Linear behind anything; the same activation where it is idempotent (eq. 3); else approximate."""
     network = build(3, 4, function, 2)
-    surgery = insert_identity(network, network.groups()[0], inserted)
+    surgery = insert_identity(network, network.groups()[0].writers[0], inserted)
     exact = inserted == "linear" or (inserted == function and ACTIVATIONS[function].idempotent)
     assert surgery.promise.exact == exact
     error = change(network, surgery)
@@ -42,13 +42,15 @@ def test_an_identity_layer_is_proved_only_where_it_is_exact(function, inserted):
 def test_a_second_activation_that_is_not_idempotent_changes_the_function(function):
     """Approximate is not just caution."""
     network = build(3, 4, function, 2)
-    assert change(network, insert_identity(network, network.groups()[0], function)) > 1e-3
+    assert (
+        change(network, insert_identity(network, network.groups()[0].writers[0], function)) > 1e-3
+    )
 
 
 def test_the_identity_stands_behind_the_activation():
     """Dense, relu, [Dense, relu], Dropout, Dense."""
     network = build(3, 4, "relu", Dropout(0.5), 2)
-    edited = insert_identity(network, network.groups()[0], "relu").network
+    edited = insert_identity(network, network.groups()[0].writers[0], "relu").network
     kinds = [layer.kind for layer in edited.layers]
     assert kinds == ["dense", "activation", "dense", "activation", "dropout", "dense"]
     assert np.array_equal(edited.layers[2].kernel, np.eye(4))
@@ -58,7 +60,7 @@ def test_the_identity_stands_behind_the_activation():
 def test_the_identity_stands_before_a_flatten():
     """Behind it the channels of all positions would be one axis."""
     network = build((2, 3), 4, Flatten(), "relu", 2)
-    surgery = insert_identity(network, network.groups()[0], "relu")
+    surgery = insert_identity(network, network.groups()[0].writers[0], "relu")
     assert surgery.network.layers[1].kernel.shape == (4, 4)
     assert surgery.promise.exact
     assert change(network, surgery) == 0
@@ -68,7 +70,9 @@ def test_the_identity_stands_before_a_flatten():
 def test_the_default_activation_keeps_the_function(network, data):
     """`exact_activation` is exact wherever the group stands."""
     group = data.draw(st.sampled_from(network.groups()))
-    surgery = insert_identity(network, group, exact_activation(network, group))
+    surgery = insert_identity(
+        network, group.writers[0], exact_activation(network, group.writers[0])
+    )
     assert surgery.promise.exact
     assert change(network, surgery) < 1e-14
 
@@ -103,7 +107,7 @@ def test_the_activations_of_a_group_are_found(items, functions):
 def test_an_identity_among_several_activations(items, function, exact):
     """It stands behind the last one before a Flatten, and is exact with that one or the next."""
     network = build(3, 4, *items, 2)
-    surgery = insert_identity(network, network.groups()[0], function)
+    surgery = insert_identity(network, network.groups()[0].writers[0], function)
     assert surgery.promise.exact == exact
     assert not exact or change(network, surgery) < 1e-14
 

@@ -111,6 +111,26 @@ class Layer(ABC):
         """`resized`, for sources that had `before` and have `after` channels."""
         return self.resized(**arrays)
 
+    def affine(self) -> tuple[Array, Array] | None:
+        """f and o, (C,) float64, if x · f + o channel by channel is all that it does in inference; or None."""
+        return None
+
+    def followed(self, factor: Array, offset: Array) -> "Layer | None":
+        """The layer with what it puts out · factor (C,) + offset (C,); None where it cannot hold that."""
+        return None
+
+    def identity(self, shape: Shape, dtype: "np.dtype[Any]") -> "Layer | None":
+        """A layer of its kind that gives back inputs of that shape, with a bias; None where there is none."""
+        return None
+
+    def mixing(self, kernel: Array, bias: Array | None) -> "Layer | None":
+        """One of its kind that weighs what it puts out by kernel (channels, out), at each position, or None."""
+        return None
+
+    def measured(self, x: Array) -> dict[str, Array]:
+        """Its `statistics` as a batch of inputs `x` (N, *input_shape) has them, by field."""
+        return {}
+
     def usual_inputs(self, x: Array) -> Array:
         """Inputs such as it expects, made of values (N, ...) about 0."""
         return x
@@ -118,6 +138,12 @@ class Layer(ABC):
     def describe(self) -> str:
         """The layer in a word or two, for tables."""
         return type(self).__name__
+
+    @classmethod
+    def array_fields(cls) -> frozenset[str]:
+        """Names of the fields that hold arrays, of which some may be None."""
+        types = (Array, Array | None)
+        return frozenset(f.name for f in attrs.fields(cast(Any, cls)) if f.type in types)
 
     def arrays(self) -> dict[str, Array]:
         """Every array of the layer by field name, trainable or not."""

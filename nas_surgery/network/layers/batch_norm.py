@@ -75,6 +75,17 @@ class BatchNorm(Layer):
         )
         return factor
 
+    def affine(self) -> tuple[Array, Array]:
+        factor = (1 if self.scale is None else self.scale.astype(np.float64)) / np.sqrt(
+            self.variance.astype(np.float64) + self.epsilon
+        )
+        moved = -self.mean * factor
+        return factor, moved if self.offset is None else moved + self.offset
+
+    def measured(self, x: Array) -> dict[str, Array]:
+        rows = x.reshape(-1, x.shape[-1]).astype(np.float64)
+        return {"mean": rows.mean(axis=0), "variance": rows.var(axis=0, ddof=min(1, len(rows) - 1))}
+
     def forward(self, x: Array) -> Array:
         y: Array = (x - self.mean) * self.factor()
         return y if self.offset is None else y + self.offset

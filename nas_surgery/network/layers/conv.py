@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
 
-from nas_surgery.network.arrays import Array, Shape, frozen_array
+from nas_surgery.network.arrays import Array, Shape, frozen_array, own
 from nas_surgery.network.channels import Axis, Channels, Outputs, Passes
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
@@ -17,6 +17,7 @@ from nas_surgery.network.layers.fields import (
     given,
     optional_array,
     settled,
+    with_affine,
     whole,
 )
 from nas_surgery.network.layers.windows import Padding, Windows, settle_windows
@@ -114,6 +115,19 @@ class Conv(Layer):
     @property
     def pads(self) -> bool:
         return bool(self.windows.pads)
+
+    def identity(self, shape: Shape, dtype: "np.dtype[Any]") -> "Conv | None":
+        if len(shape) - 1 != len(self.window):
+            return None
+        kernel = np.zeros((*self.window, shape[-1], shape[-1]), dtype)
+        kernel[tuple((size - 1) // 2 for size in self.window)] = np.eye(shape[-1])
+        return Conv(own(kernel), np.zeros(shape[-1], dtype), padding="same")
+
+    def mixing(self, kernel: Array, bias: Array | None) -> "Conv":
+        return Conv(kernel.reshape(*(1 for _ in self.window), *kernel.shape), bias)
+
+    def followed(self, factor: Array, offset: Array) -> Layer:
+        return with_affine(self, factor, offset)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         positions = fitting(self, f"kernel {self.kernel.shape}", self.fan_in, input_shape)[:-1]

@@ -18,6 +18,7 @@ from nas_surgery.network.layers.fields import (
     optional_array,
     per_axis,
     settled,
+    with_affine,
 )
 from nas_surgery.network.layers.windows import Pairs, Windows, settle_windows
 from nas_surgery.network.roundoff import gamma
@@ -34,6 +35,7 @@ class ConvTranspose(Layer):
 
     kind: ClassVar[str] = "conv_transpose"
     trainable: ClassVar[tuple[str, ...]] = ("kernel", "bias")
+    weighs_rows: ClassVar[bool] = False
     channels: ClassVar[Channels] = WEIGHS
 
     kernel: Array = attrs.field(converter=frozen_array)
@@ -76,6 +78,9 @@ class ConvTranspose(Layer):
         """A constant reaches the edges, and what lies between strides, by fewer weights."""
         plain = {*self.windows.size, *self.strides} == {1}
         return not plain or any(self.output_padding)
+
+    def followed(self, factor: Array, offset: Array) -> Layer:
+        return with_affine(self, factor, offset)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         fan_in = int(self.kernel.shape[-2])

@@ -10,7 +10,7 @@ from nas_surgery.network.arrays import Array, Shape, frozen_array
 from nas_surgery.network.channels import Axis, Channels, Outputs
 from nas_surgery.network.errors import NetworkError
 from nas_surgery.network.layers.base import Layer
-from nas_surgery.network.layers.fields import optional_array
+from nas_surgery.network.layers.fields import optional_array, with_affine
 from nas_surgery.network.roundoff import gamma
 
 
@@ -49,6 +49,9 @@ class Dense(Layer):
     @property
     def units(self) -> int:
         return int(self.kernel.shape[1])
+
+    def followed(self, factor: Array, offset: Array) -> Layer:
+        return with_affine(self, factor, offset)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if not input_shape or input_shape[-1] != self.fan_in:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nas_surgery.network.arguments import described
-from nas_surgery.network.arrays import Array, Shape, frozen_array
+from nas_surgery.network.arrays import Array, Shape, frozen_array, own
 from nas_surgery.network.errors import NetworkError
+from nas_surgery.network.layers.base import Layer
 
 REAL = (int, float, np.integer, np.floating)
 LARGEST = 2**31 - 1  # of any size or step: what every framework can count
@@ -17,6 +18,14 @@ LARGEST = 2**31 - 1  # of any size or step: what every framework can count
 def optional_array(values: ArrayLike | None) -> Array | None:
     """A read-only array, or None."""
     return None if values is None else frozen_array(values)
+
+
+def with_affine(layer: Layer, factor: Array, offset: Array) -> Layer:
+    """A layer of kernel (..., out) and bias with its outputs · factor + offset, computed in float64."""
+    held = layer.arrays()
+    kernel, bias = held["kernel"], held.get("bias", np.zeros(1))
+    arrays = {"kernel": kernel * factor, "bias": bias * factor + offset}
+    return layer.resized(**{name: own(a.astype(kernel.dtype)) for name, a in arrays.items()})
 
 
 def given(value: Any) -> Any:

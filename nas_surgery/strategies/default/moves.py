@@ -8,6 +8,7 @@ from nas_surgery.network import Group, Network
 from nas_surgery.operations import Operation
 from nas_surgery.strategies.default.sizes import (
     deepened,
+    growing_groups,
     largest_factor,
     open_groups,
     resized,
@@ -50,7 +51,7 @@ class Moves:
 
     def wider(self, network: Network, excluded: Sequence[int], factor: float) -> list[Move]:
         """All hidden layers `factor` times as wide; less where a limit binds."""
-        groups = open_groups(network, excluded)
+        groups = growing_groups(network, excluded)
         move = self._widening(network, groups, factor) if groups else None
         return [] if move is None else [move]
 
@@ -60,7 +61,7 @@ class Moves:
         if "add_layer" not in self.operations or not groups:
             return []
         last = groups[-1]
-        if exact_activation(network, last) == "linear":
+        if exact_activation(network, last.writers[0]) == "linear":
             return []
         layer = last.writers[0]
         topology = deepened(network, layer, 2 * last.size)
@@ -92,7 +93,7 @@ class Moves:
         if "revive" not in self.operations:
             return ()
         revive = self.operations["revive"]
-        groups = open_groups(network, excluded)
+        groups = growing_groups(network, excluded)
         return tuple(revive.from_fields({"layer": group.writers[0]}) for group in groups)
 
     def _widening(self, network: Network, groups: Sequence[Group], factor: float) -> Move | None:

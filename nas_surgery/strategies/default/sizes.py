@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import attrs
-import numpy as np
-
-from nas_surgery.network import Axis, Group, Layer, Network, fan_in, own
+from nas_surgery.network import Group, Network
 from nas_surgery.strategies.recommender import Limits
-from nas_surgery.surgery import exact_activation, insert_identity
+from nas_surgery.surgery import exact_activation, insert_identity, origins, sized, unmixable
 
 
 def open_groups(network: Network, excluded: Sequence[int]) -> list[Group]:
@@ -19,6 +16,11 @@ def open_groups(network: Network, excluded: Sequence[int]) -> list[Group]:
     ]
 
 
+def growing_groups(network: Network, excluded: Sequence[int]) -> list[Group]:
+    """Those of them that may have more units."""
+    return [g for g in open_groups(network, excluded) if unmixable(network, g) is None]
+
+
 def group_of(network: Network, layer: int) -> Group:
     """The group that the layer at this address writes."""
     return next(group for group in network.groups() if layer in group.writers)
@@ -26,49 +28,19 @@ def group_of(network: Network, layer: int) -> Group:
 
 def resized(network: Network, units: Mapping[int, int]) -> Network:
     """A network whose layers, by address, have so many units; its weights mean nothing."""
-    for layer, count in units.items():
-        group = group_of(network, layer)
-        if count != group.size:
-            network = _with_size(network, group, count)
-    return network
-
-
-def _with_size(network: Network, group: Group, count: int) -> Network:
-    """The network with `count` channels in the group; blank arrays take no memory until they are read."""
-    layers: dict[int, Layer] = {}
-    for address in group.writers:
-        layer = network.layers[address]
-        layers[address] = _sized(layer, layer.channels.made, count)
-    for reader in group.readers:
-        layer = layers.get(reader.address, network.layers[reader.address])
-        read = fan_in(layer) + reader.positions * (count - group.size)
-        layers[reader.address] = _sized(layer, layer.channels.reads, read)
-    return network.replace({address: (layer,) for address, layer in layers.items()})
-
-
-def _sized(layer: Layer, places: Sequence[Axis], size: int) -> Layer:
-    """The layer with axes of that size and blank arrays."""
-    arrays = {}
-    for place in places:
-        old = getattr(layer, place.array)
-        if old is not None:
-            shape = list(old.shape)
-            shape[place.axis] = size
-            arrays[place.array] = own(np.zeros(shape, old.dtype))
-    return attrs.evolve(layer, **arrays)  # type: ignore[misc]
+    sizes = [(group_of(network, layer), count) for layer, count in units.items()]
+    return sized(network, [(group, count) for group, count in sizes if count != group.size])
 
 
 def deepened(network: Network, layer: int, units: int) -> Network:
     """A network with one more hidden layer, of so many units, behind the addressed one."""
-    group = group_of(network, layer)
-    edited = insert_identity(network, group, exact_activation(network, group)).network
-    known = [place.writers[0] for place in network.groups()].index(layer)
-    return resized(edited, {edited.groups()[known + 1].writers[0]: units})
+    edited = insert_identity(network, layer, exact_activation(network, layer)).network
+    return resized(edited, {origins(network, edited).index(None): units})
 
 
 def scaled(network: Network, groups: Sequence[Group], factor: float) -> dict[int, int]:
-    """Units by address for groups made `factor` times as wide, at least one unit each."""
-    return {group.writers[0]: max(1, round(group.size * factor)) for group in groups}
+    """Units by address for groups made `factor` times as wide, at least one unit in each cell."""
+    return {g.writers[0]: g.step * max(1, round(g.size * factor / g.step)) for g in groups}
 
 
 def within(network: Network, limits: Limits) -> bool:

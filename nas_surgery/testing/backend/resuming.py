@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from nas_surgery.analysis.spectra import analyse
-from nas_surgery.network import Dense, Dropout, Network
+from nas_surgery.network import Add, Dense, Dropout, Network
+from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import OPERATIONS, Context, Operation
 from nas_surgery.surgery import Surgery
 from nas_surgery.testing.backend.base import BackendSuite, state_bits
 from nas_surgery.testing.backend.optimizers import OPTIMIZERS, SCHEDULES
+from nas_surgery.testing.backend.layer_kinds import trains
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
+from nas_surgery.testing.wiring import Wiring
 from nas_surgery.training.backend import Backend
 from nas_surgery.training.optimizers import SGD
 from nas_surgery.training.plans import Recipe
@@ -30,6 +33,8 @@ MORE_EDITS: dict[str, list[dict[str, Any]]] = {
     "truncated_svd": [{"layer": 0, "rank": 2, "method": "activation"}],
     "remove_neurons": [{"layer": 2, "keep": 5, "method": m} for m in ("activation", "magnitude")],
     "revive": [{"layer": 2}],
+    "remove_block": [{"layer": 4}],
+    "merge_batch_norm": [{"layer": 3}],
 }
 
 
@@ -43,6 +48,23 @@ def redundant_network() -> Network:
     alive = np.arange(8) > 0
     low_rank = (left[:, :2] * values[:2]) @ right[:2] * alive
     return network.replace({2: (Dense(low_rank, np.where(alive, middle.bias, -1.0)),)})
+
+
+def branching_network() -> Network:
+    """A residual block with a BatchNorm at its end."""
+    net = Wiring(6)
+    first = net.dense(5)
+    net.activate()
+    net.dense(5)
+    net.add(Add(), first, net.batch_norm())
+    net.dense(4)
+    return net.network(np.float64)
+
+
+STARTS = {
+    "remove_block": branching_network,
+    "merge_batch_norm": branching_network,
+}
 
 
 def edits(name: str, network: Network) -> list[Operation]:
@@ -84,18 +106,25 @@ class Resuming(BackendSuite):
     @pytest.mark.parametrize("name", OPERATIONS)
     def test_training_goes_on_after_every_operation(self, backend: Backend, name: str) -> None:
         """The edited network predicts like the old one where promised, and trains like the reference."""
-        network, samples = redundant_network(), labelled(redundant_network(), SAMPLES)
+        network = STARTS.get(name, redundant_network)()
+        if not trains(backend, network):
+            return
+        samples = labelled(network, SAMPLES)
         recipe = Recipe(SGD(0.1, momentum=0.9), batch_size=4)
         operations = edits(name, network)
         assert operations, f"nothing is known that {name} could do with the test network"
         for operation in operations:
             surgery = operation.apply(network, Context(seed=1, probe=samples.x))
+            if not trains(backend, surgery.network):
+                continue
             state = TrainState(surgery.network.astype(self.finest), None, 3)
             self._check_logits(backend, network, surgery, samples, operation.describe())
             plan = recipe.plan(SAMPLES, 3, 4)
             after, _ = self.train(backend, state, samples, plan)
-            wanted, _ = train_reference(TrainState(surgery.network, None, 3), samples, plan)
             assert after.step == 7
+            if not trains(NumpyBackend(), surgery.network):
+                continue  # nothing to compare with
+            wanted, _ = train_reference(TrainState(surgery.network, None, 3), samples, plan)
             assert_same_parameters(
                 after.network.parameters(),
                 wanted.network.parameters(),
