@@ -45,13 +45,28 @@ def stretches(plan: TrainingPlan, batch: int, capacity: int, cut: float) -> Iter
     """Every batch of the plan in turn, at most `capacity` at once; step `cut` begins a stretch."""
     done = 0
     for part in plan.order:
-        steps, step = -(-len(part) // batch), 0
-        while step < steps:
-            room = cut - done - step
-            count = int(min(capacity, steps - step, room if room > 0 else capacity))
-            yield _stretch(part[step * batch : (step + count) * batch], batch, done + step)
-            step += count
-        done += steps
+        yield from _stretches(part, batch, done, capacity, cut)
+        done += -(-len(part) // batch)
+
+
+def even_stretches(plan: TrainingPlan, capacity: int, cut: float) -> Iterator[Stretch]:
+    """The same where no batch is filled up: those of a stretch are of one size."""
+    size, done = plan.batch_size, 0
+    for part in plan.order:
+        whole = len(part) // size
+        yield from _stretches(part[: whole * size], size, done, capacity, cut)
+        rest = part[whole * size :]
+        yield from _stretches(rest, max(1, len(rest)), done + whole, capacity, cut)
+        done += -(-len(part) // size)
+
+
+def _stretches(part: Array, batch: int, first: int, capacity: int, cut: float) -> Iterator[Stretch]:
+    steps, step = -(-len(part) // batch), 0
+    while step < steps:
+        room = cut - first - step
+        count = int(min(capacity, steps - step, room if room > 0 else capacity))
+        yield _stretch(part[step * batch : (step + count) * batch], batch, first + step)
+        step += count
 
 
 def batch_rows(plan: TrainingPlan, samples: int) -> int:
@@ -69,7 +84,9 @@ def dropouts(network: Network) -> list[tuple[int, float, tuple[int, ...]]]:
     """Address, rate and shape of one sample's mask of each Dropout."""
     return [
         (address, layer.rate, shape)
-        for address, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False))
+        for address, (layer, shape) in enumerate(
+            zip(network.layers, network.shapes[1:], strict=True)
+        )
         if isinstance(layer, Dropout)
     ]
 
