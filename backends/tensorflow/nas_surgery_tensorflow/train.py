@@ -73,8 +73,9 @@ class TensorFlowBackend(Backend):
         with on(placed.device):
             check_inputs(network, inputs)
             run, rows = _inference(network), _rows(network)
-            starts = range(0, max(1, len(placed)), rows)
-            return np.concatenate([run(inputs[i : i + rows]) for i in starts])
+            none = np.zeros((0, *network.output_shape), network.dtype)  # not every kernel takes none
+            starts = range(0, len(placed), rows)
+            return np.concatenate([none, *(run(inputs[i : i + rows]) for i in starts)])
 
     def to_native(self, network: Network) -> Any:
         from nas_surgery_tensorflow import translate
@@ -107,12 +108,9 @@ def _inference(network: Network) -> Callable[[tf.Tensor], tf.Tensor]:
 
 def _rows(network: Network) -> int:
     """How many samples are predicted at a time."""
-    widest = max(map(prod, network.shapes))
-    return (
-        PREDICT_ROWS
-        if is_dense_chain(network)
-        else min(PREDICT_ROWS, max(1, PREDICT_VALUES // widest))
-    )
+    if is_dense_chain(network):
+        return PREDICT_ROWS
+    return min(PREDICT_ROWS, max(1, PREDICT_VALUES // max(map(prod, network.shapes))))
 
 
 class _ChainTraining(Training):

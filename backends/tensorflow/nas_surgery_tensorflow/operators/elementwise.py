@@ -65,8 +65,14 @@ def _log_sigmoid(x: tf.Tensor) -> tf.Tensor:
     return -tf.math.softplus(-x)
 
 
+def _relu(x: tf.Tensor) -> tf.Tensor:
+    """What stands between hinders TensorFlow from fusing it with the layer before, which drops NaN."""
+    return tf.nn.relu(tf.ensure_shape(x, x.shape))
+
+
 FUNCTIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     **ACTIVATIONS,
+    "relu": _relu,
     "hard_sigmoid": _hard_sigmoid,
     "hard_swish": _hard_swish,
     "mish": _mish,

@@ -16,17 +16,21 @@ INFINITY = float("inf")
 
 
 def max_pool(layer: ir.MaxPool, arrays: Arrays, x: tf.Tensor) -> tf.Tensor:
-    """On two axes TensorFlow's own, which drops NaN: they are pooled beside it."""
-    windows = layer.windows
+    """On two axes TensorFlow's own, which drops NaN: all that comes of a sample with NaN is NaN then."""
+    windows, positions = layer.windows, tuple(x.shape[1:-1])
     if len(layer.window) != 2 or max(layer.dilations) > 1:
         return reduce(tf.maximum, _taps(windows, x, -INFINITY))
-    padding = padded_by_itself(windows, tuple(x.shape[1:-1]))
+    padding = padded_by_itself(windows, positions)
     if padding is None:
-        x, padding = beside(x, around(windows, tuple(x.shape[1:-1])), -INFINITY), "VALID"
+        x, padding = beside(x, around(windows, positions), -INFINITY), "VALID"
     y = tf.nn.max_pool2d(x, layer.window, layer.strides, padding)
-    wrong = tf.cast(tf.math.is_nan(x), x.dtype)
-    unknown = tf.nn.max_pool2d(wrong, layer.window, layer.strides, padding) > 0
-    return tf.where(unknown, tf.constant(np.nan, x.dtype), y)
+    return y + tf.stop_gradient(_unknown(x))
+
+
+def _unknown(x: tf.Tensor) -> tf.Tensor:
+    """NaN for each sample that holds one, else 0, (N, 1, ...)."""
+    largest = tf.reduce_max(x, range(1, len(x.shape)), keepdims=True)
+    return tf.where(tf.math.is_nan(largest), largest, tf.zeros_like(largest))
 
 
 def average_pool(layer: ir.AveragePool, arrays: Arrays, x: tf.Tensor) -> tf.Tensor:
