@@ -73,7 +73,9 @@ class TensorFlowBackend(Backend):
         with on(placed.device):
             check_inputs(network, inputs)
             run, rows = _inference(network), _rows(network)
-            none = np.zeros((0, *network.output_shape), network.dtype)  # not every kernel takes none
+            none = np.zeros(
+                (0, *network.output_shape), network.dtype
+            )  # not every kernel takes none
             starts = range(0, len(placed), rows)
             return np.concatenate([none, *(run(inputs[i : i + rows]) for i in starts)])
 

@@ -9,15 +9,20 @@ import tensorflow as tf
 import nas_surgery.network as ir
 from nas_surgery.network import Shape
 from nas_surgery.network.layers.windows import Pairs, Windows
-from nas_surgery_tensorflow.operators.base import Arrays, beside
+from nas_surgery_tensorflow.operators.base import Arrays, beside, with_shape
 from nas_surgery_tensorflow.operators.linear import padded_by_itself
 
 INFINITY = float("inf")
 
 
 def max_pool(layer: ir.MaxPool, arrays: Arrays, x: tf.Tensor) -> tf.Tensor:
-    """On two axes TensorFlow's own, which drops NaN: all that comes of a sample with NaN is NaN then."""
+    """TensorFlow's own drops NaN: all that comes of a sample with NaN is NaN then.
+
+    Windows beside each other are compared axis by axis: oneDNN's gradient is left out now and then.
+    """
     windows, positions = layer.windows, tuple(x.shape[1:-1])
+    if layer.strides == layer.window and windows.counts(positions) == _whole(layer, positions):
+        return _by_axes(layer, x)
     if len(layer.window) != 2 or max(layer.dilations) > 1:
         return reduce(tf.maximum, _taps(windows, x, -INFINITY))
     padding = padded_by_itself(windows, positions)
@@ -25,6 +30,24 @@ def max_pool(layer: ir.MaxPool, arrays: Arrays, x: tf.Tensor) -> tf.Tensor:
         x, padding = beside(x, around(windows, positions), -INFINITY), "VALID"
     y = tf.nn.max_pool2d(x, layer.window, layer.strides, padding)
     return y + tf.stop_gradient(_unknown(x))
+
+
+def _whole(layer: ir.MaxPool, positions: Shape) -> Shape | None:
+    """How many windows there are beside each other; None where they look at anything else."""
+    if max(layer.dilations) > 1 or any(map(any, layer.windows.pairs(positions))):
+        return None
+    return tuple(n // size for n, size in zip(positions, layer.window, strict=True))
+
+
+def _by_axes(layer: ir.MaxPool, x: tf.Tensor) -> tf.Tensor:
+    for axis, size in enumerate(layer.window):
+        *outer, n = x.shape[1 : axis + 2]
+        inner = tuple(x.shape[axis + 2 :])
+        count = n // size
+        x = x[:, *(slice(None),) * axis, : count * size]
+        parts = tf.unstack(with_shape(x, (*outer, count, size, *inner)), axis=axis + 2)
+        x = reduce(tf.maximum, parts)
+    return x
 
 
 def _unknown(x: tf.Tensor) -> tf.Tensor:
