@@ -7,7 +7,7 @@ of that case, and that returns one that trains it.
 from collections.abc import Callable
 from importlib import util
 from itertools import pairwise, product
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import attrs
@@ -170,9 +170,9 @@ def _best_torch_loop(case: Case, x: Any, y: Any) -> Train:
     for lie, way in product((torch.channels_last, torch.contiguous_format), ways):
         model, inputs = _torch_images(case).to(memory_format=lie), x.contiguous(memory_format=lie)
         _torch_train(model, inputs, y, few, way)(1)  # warm-up
-        start = perf_counter()
+        start = process_time()
         _torch_train(model, inputs, y, few, way)(1)
-        tried.append((perf_counter() - start, model, inputs, way))
+        tried.append((process_time() - start, model, inputs, way))
     _, model, inputs, way = min(tried, key=lambda each: each[0])
     return _torch_train(model, inputs, y, case, way)
 

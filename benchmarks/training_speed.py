@@ -29,19 +29,20 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib import metadata, util
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import attrs
 from training_contenders import CASES, CLASSES, CONTENDERS, Case, Contender, present
 
 REPEATS, TOPOLOGIES = 5, 3
+CLOCKS = {"wall": perf_counter, "cpu": process_time}
 PACKAGES = ("nas-surgery", "numpy", "scipy", "torch", "tensorflow", "keras")
 
 # A process of its own for each contender: asked by a line of JSON, it answers with seconds.
 
 
-def serve(name: str, threads: int) -> None:
+def serve(name: str, threads: int, clock: str) -> None:
     """Answer requests for `[case, "train" | "setup"]` until the input ends."""
     from threadpoolctl import threadpool_limits
 
@@ -51,22 +52,22 @@ def serve(name: str, threads: int) -> None:
     for line in sys.stdin:
         case, what = json.loads(line)
         if worker is None or worker.case is not CASES[case]:
-            worker = _Worker(contender, CASES[case])
+            worker = _Worker(contender, CASES[case], CLOCKS[clock])
         print(json.dumps(getattr(worker, what)()), file=answers, flush=True)
 
 
 class _Worker:
     """A contender on one case."""
 
-    def __init__(self, contender: Contender, case: Case) -> None:
-        self.case, self._build = case, contender(case)
+    def __init__(self, contender: Contender, case: Case, clock: Callable[[], float]) -> None:
+        self.case, self._build, self._clock = case, contender(case), clock
         if self._build:
             self._run = self._build(case)
             self._run(case.epochs)  # warm-up: whatever is compiled is compiled now
 
     def train(self) -> float | None:
         """Seconds for one repeat; None where the contender does not train such a network."""
-        return _seconds(lambda: self._run(self.case.epochs)) if self._build else None
+        return self._seconds(lambda: self._run(self.case.epochs)) if self._build else None
 
     def setup(self) -> float | None:
         """Least seconds from a new topology to the end of its first step."""
@@ -74,22 +75,22 @@ class _Worker:
             return None
         build = self._build
         others = [self.case.other_topology(i) for i in range(1, TOPOLOGIES + 1)]
-        return min(_seconds(lambda other=other: build(other)(1)) for other in others)
+        return min(self._seconds(lambda other=other: build(other)(1)) for other in others)
 
-
-def _seconds(action: Callable[[], object]) -> float:
-    start = perf_counter()
-    action()
-    return perf_counter() - start
+    def _seconds(self, action: Callable[[], object]) -> float:
+        start = self._clock()
+        action()
+        return self._clock() - start
 
 
 class Process:
     """A contender's process."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, clock: str) -> None:
         self.name = name
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process
         command = [sys.executable, __file__, "--serve", name, "--threads", str(threads)]
+        command += ["--clock", clock]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
         self._process = subprocess.Popen(
             command,
@@ -178,9 +179,9 @@ def versions() -> dict[str, str]:
     return {package: metadata.version(package) for package, spec in installed.items() if spec}
 
 
-def compete(cases: list[Case], names: list[str], threads: int) -> list[dict[str, Any]]:
+def compete(cases: list[Case], names: list[str], threads: int, clock: str) -> list[dict[str, Any]]:
     """Measure every case, and print it at once."""
-    processes = [Process(name, threads) for name in names]
+    processes = [Process(name, threads, clock) for name in names]
     results = []
     try:
         for case in cases:
@@ -199,6 +200,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", choices=cases, default=cases)
     parser.add_argument("--contenders", nargs="+", choices=[*CONTENDERS])
     parser.add_argument("--threads", type=int, default=1, help="most threads of a backend")
+    parser.add_argument(
+        "--clock",
+        choices=[*CLOCKS],
+        default="wall",
+        help="cpu: time of the processor, where others want it too; of all threads together",
+    )
     parser.add_argument("--serve", choices=[*CONTENDERS], help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -206,7 +213,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     arguments = parse()
     if arguments.serve:
-        serve(arguments.serve, arguments.threads)
+        serve(arguments.serve, arguments.threads, arguments.clock)
         return
     names = arguments.contenders or [name for name in CONTENDERS if present(name)]
     cases = [case for case in CASES if case.name in arguments.cases]
@@ -214,8 +221,12 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "versions": versions(),
-        "settings": {"repeats": REPEATS, "threads": arguments.threads},
-        "results": compete(cases, names, arguments.threads),
+        "settings": {
+            "repeats": REPEATS,
+            "threads": arguments.threads,
+            "clock": arguments.clock,
+        },
+        "results": compete(cases, names, arguments.threads, arguments.clock),
     }
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")

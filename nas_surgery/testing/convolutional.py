@@ -75,7 +75,8 @@ def layers(draw: st.DrawFn, kind: str, shape: Shape, values: Values) -> Layer:
     if kind == "norm":
         scale, offset = values.normal(channels), values.normal(channels)
         norm = BatchNorm(values.normal(channels), values.positive(channels), scale, offset)
-        return norm if draw(st.booleans()) else InstanceNorm(scale, offset)
+        alone = max(positions) == 1  # of which nothing is left
+        return norm if alone or draw(st.booleans()) else InstanceNorm(scale, offset)
     if kind == "activation":
         return Activation(draw(activations))
     if kind == "weights":

@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 from numpy.typing import ArrayLike
 
 from nas_surgery.errors import BackendError
-from nas_surgery.network import Array, Network, Shape
+from nas_surgery.network import LAYERS, Array, Network, Shape
 from nas_surgery.network.rules import vector_size
 from nas_surgery.training.plans import TrainingPlan
 from nas_surgery.training.state import Samples, TrainState
+
+TRAIN_ALL = ("torch",)
+"""Backends of this repository that train every network; errors of the others name them."""
 
 
 class Backend(ABC):
@@ -47,6 +50,7 @@ class Backend(ABC):
                 raise BackendError(
                     f"layer {address}: the {self.name} backend cannot train a {layer.describe()};"
                     f" it trains {', '.join(sorted(self.layer_kinds))}"
+                    f"{self._elsewhere() if layer.kind in LAYERS else ''}"
                 )
 
     def check_training(self, network: Network) -> None:
@@ -60,8 +64,12 @@ class Backend(ABC):
             raise BackendError(
                 f"layer {joins[0]}: the {self.name} backend takes chains of layers, not branches that"
                 f" are joined ({type(network.layers[joins[0]]).__name__}); those compute in NumPy"
-                " (Network.predict) and as ONNX"
+                f" (Network.predict) and as ONNX{self._elsewhere()}"
             )
+
+    def _elsewhere(self) -> str:
+        others = [name for name in TRAIN_ALL if name != self.name]
+        return f"; such networks are trained by: {', '.join(others)}" if others else ""
 
     forks: ClassVar[bool] = False  # whether it trains networks with wires
 

@@ -5,13 +5,25 @@ import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import nas_surgery as ns
 from nas_surgery.errors import ModelFileError
 from nas_surgery.formats.onnx.comparison import compare_onnx, onnx_function
 from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.safetensors import from_bytes, to_bytes
-from nas_surgery.network import Activation, BatchNorm, Conv, Dense, Layer, Network
+from nas_surgery.network import (
+    Activation,
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Network,
+    Pad,
+)
+from nas_surgery.testing.convolutional import convolutional, images
 from nas_surgery.testing.layers import Values, around, example_layers, joined, usual
 from nas_surgery.testing.networks import inputs, sequences
 
@@ -89,6 +101,29 @@ def test_the_same_layer_behind_channels_that_stand_first(layer, shape):
     tail = around(layer, shape).layers
     network = Network(shape, [*before, *tail])
     agreement = compare_onnx(export_onnx(network), network, usual(layer, shape, 5))
+    assert not agreement.beyond
+    assert agreement.difference <= TOLERANCE
+
+
+@given(convolutional(), st.booleans())
+@settings(max_examples=25)
+def test_convolutional_networks_mean_the_same_under_onnxruntime(network, narrow):
+    """Of every kind of layer on one to three axes, with branches; and they come back from files."""
+    network = network.astype(np.float32) if narrow else network
+    content, x = export_onnx(network), images(network)
+    agreement = compare_onnx(content, network, x)
+    assert not agreement.beyond
+    assert agreement.difference <= TOLERANCE
+    assert from_bytes(to_bytes(network)).equals(network)
+
+
+@pytest.mark.parametrize("pool", [MaxPool((2, 2)), AveragePool((2, 2), padding=1)])
+def test_zeros_in_front_of_a_pool_count(pool):
+    """onnxruntime would take them for padding, which does not."""
+    count = int(np.prod(pool.output_shape((5, 6, 3))))
+    layers = [Pad([1, (0, 2)]), pool, ns.Flatten(), Dense(Values(0).normal(count, 2))]
+    network = Network((3, 4, 3), [Conv(-np.ones((1, 1, 3, 3))), *layers])
+    agreement = compare_onnx(export_onnx(network), network, np.abs(inputs(network, 4)))
     assert not agreement.beyond
     assert agreement.difference <= TOLERANCE
 

@@ -196,6 +196,19 @@ def test_float32_stays_within_the_bound_of_each_layer(layer, shape, seed):
 
 
 @every_layer
+def test_float32_stays_float32_and_inputs_stay_as_they_are(layer, shape):
+    """For any number of samples; shapes are those that were announced."""
+    held = {name: array.astype(np.float32) for name, array in layer.arrays().items()}
+    narrow = attrs.evolve(layer, **held) if held else layer
+    for count in (0, 1, 3):
+        x = layer.usual_inputs(drawn(0, count, *shape)).astype(np.float32)
+        x.flags.writeable = False
+        y = narrow.forward(x)
+        assert y.dtype == np.float32
+        assert y.shape == (count, *layer.output_shape(shape))
+
+
+@every_layer
 def test_blank_arrays_are_valid(layer, shape):
     """A layer whose shapes alone count can be made."""
     blanks = {name: np.full(a.shape, layer.blank) for name, a in layer.arrays().items()}

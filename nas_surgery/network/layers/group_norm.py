@@ -4,6 +4,7 @@ from math import prod
 from typing import Any, ClassVar
 
 import attrs
+import numpy as np
 
 from nas_surgery.network.arrays import Array, Shape
 from nas_surgery.network.bounded import Bounded, standardised
@@ -18,6 +19,7 @@ from nas_surgery.network.layers.fields import (
     settled,
     whole,
 )
+from nas_surgery.network.roundoff import gamma
 
 
 class _Normalizes(Layer):
@@ -51,13 +53,26 @@ class _Normalizes(Layer):
     def _normalised(self, x: Any) -> Any:
         blocks = self._blocks(x)
         axes = (1, *range(3, len(blocks.shape)))
-        y = standardised(blocks, axes, self.epsilon).reshape(*x.shape)
+        y = standardised(blocks, axes, self.epsilon)
+        if isinstance(blocks, Bounded):
+            y = attrs.evolve(y, error=y.error + _spread(blocks, axes, self.epsilon))
+        y = y.reshape(*x.shape)
         y = y if self.scale is None else y * self.scale
         return y if self.offset is None else y + self.offset
 
     def _blocks(self, x: Any) -> Any:
         """(N, positions, blocks, ...), normalised over all axes but those of samples and blocks."""
         raise NotImplementedError
+
+
+def _spread(x: Bounded, axes: tuple[int, ...], epsilon: float) -> Array:
+    """What is lost more where runtimes divide inputs and mean apart, before one is taken off the other."""
+    sizes = np.abs(x.value) + x.error
+    mean = sizes.mean(axes, keepdims=True)
+    deviation = np.sqrt(x.value.var(axes, keepdims=True) + epsilon)
+    off = np.sqrt(np.square(x.error + x.error.mean(axes, keepdims=True)).mean(axes, keepdims=True))
+    lost: Array = gamma(6, x.unit) * (sizes + mean) / np.maximum(deviation - off, np.sqrt(epsilon))
+    return lost
 
 
 @attrs.frozen(eq=False)

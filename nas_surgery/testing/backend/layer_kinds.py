@@ -6,8 +6,23 @@ import numpy as np
 import pytest
 
 from nas_surgery.network import Array, Network, keyed_generator
-from nas_surgery.testing import layers
 from nas_surgery.testing.backend.base import BackendSuite, whole_batch
+from nas_surgery.testing.layers import (
+    Example,
+    around,
+    channelwise,
+    convolutions,
+    enlarging,
+    joined,
+    movements,
+    norms,
+    norms_of_samples,
+    parametrised,
+    pools,
+    sequences,
+    simple_layers,
+    usual,
+)
 from nas_surgery.testing.oracles import assert_close, slope_along
 from nas_surgery.training.backend import Backend
 from nas_surgery.training.state import Samples
@@ -15,19 +30,19 @@ from nas_surgery.training.state import Samples
 COUNT = 5
 SLOPES = {"float32": 1e-4, "float64": 1e-6}  # how exact gradients and finite differences are
 
-FAMILIES: dict[str, Callable[[], list[layers.Example]]] = {
+FAMILIES: dict[str, Callable[[], list[Example]]] = {
     family.__name__: family
     for family in (
-        layers.simple_layers,
-        layers.convolutions,
-        layers.enlarging,
-        layers.pools,
-        layers.movements,
-        layers.norms,
-        layers.norms_of_samples,
-        layers.channelwise,
-        layers.parametrised,
-        layers.sequences,
+        simple_layers,
+        convolutions,
+        enlarging,
+        pools,
+        movements,
+        norms,
+        norms_of_samples,
+        channelwise,
+        parametrised,
+        sequences,
     )
 }
 
@@ -35,8 +50,8 @@ FAMILIES: dict[str, Callable[[], list[layers.Example]]] = {
 def networks(family: str) -> Iterator[tuple[str, Network, Array]]:
     """Each example of a family in a network: its name, the network, and inputs such as it expects."""
     for layer, shape in FAMILIES[family]():
-        x = layers.usual(layer, shape, COUNT)
-        yield f"{layer.describe()} on {shape}", layers.around(layer, shape), x
+        x = usual(layer, shape, COUNT)
+        yield f"{layer.describe()} on {shape}", around(layer, shape), x
 
 
 def trains(backend: Backend, network: Network) -> bool:
@@ -66,14 +81,14 @@ class LayerKinds(BackendSuite):
             if trains(backend, network) and not any(layer.random for layer in network.layers):
                 self._check_slopes(backend, name, network, x)
 
-    @pytest.mark.parametrize("name", layers.joined())
+    @pytest.mark.parametrize("name", joined())
     def test_joins_agree_with_the_forward_pass_and_finite_differences(
         self, backend: Backend, name: str
     ) -> None:
         """Sums, gates, concatenations and attention, of sources that lie alike or not."""
-        network = layers.joined()[name]
+        network = joined()[name]
         if trains(backend, network):
-            x = layers.usual(network.layers[0], network.input_shape, COUNT)
+            x = usual(network.layers[0], network.input_shape, COUNT)
             self._check_outputs(backend, name, network, x, self.finest)
             self._check_slopes(backend, name, network, x)
 
