@@ -7,6 +7,7 @@ import numpy as np
 
 from nas_surgery.errors import BackendError
 from nas_surgery.network import Array, Layer, Network, Shape, keyed_generator, own
+from nas_surgery.network.rounding import bounded_forward
 
 SAMPLES = 16
 SPREAD = 3.0  # standard deviations: both sides of every activation, and far out
@@ -45,6 +46,22 @@ def compare(network: Network, parts: Sequence[Part], run: Run, name: str) -> Non
     _compare(f"{name} as a whole", Part(name, network.layers, run, unit), x)
 
 
+def compare_graph(
+    network: Network, parts: Sequence[tuple[Shape, Part]], run: Run, name: str
+) -> None:
+    """The same of a network that forks: parts with one source each, and the shape of a sample before it.
+
+    What joins several is compared within the whole.
+    """
+    for address, (shape, part) in enumerate(parts):
+        _compare(part.place, part, _samples(shape, part.layers, network.dtype, address))
+    unit = max(part.unit for _, part in parts)
+    x = _samples(network.input_shape, network.layers, network.dtype, len(parts))
+    place = f"{name} as a whole"
+    wanted, bound = bounded_forward(network, x, unit)
+    _check(place, answer(place, run, x), wanted, bound + unit * np.abs(wanted))
+
+
 def answer(place: str, run: Run, x: Array) -> Array:
     """What a piece of a model makes of inputs; BackendError, which says where, if it fails."""
     try:
@@ -56,7 +73,10 @@ def answer(place: str, run: Run, x: Array) -> Array:
 
 def _compare(place: str, part: Part, x: Array) -> None:
     found = answer(place, part.run, x)
-    wanted, bound = _forward(part, x)
+    _check(place, found, *_forward(part, x))
+
+
+def _check(place: str, found: Array, wanted: Array, bound: Array) -> None:
     if found.shape != wanted.shape:
         raise BackendError(
             f"{place}: gives outputs of shape {found.shape}, and was read as layers that give"

@@ -1,4 +1,4 @@
-"""An epoch cut into stretches, each of which one call trains."""
+"""A plan cut into stretches, each of which one call trains."""
 
 from collections.abc import Iterator
 
@@ -54,6 +54,16 @@ def stretches(part: Array, batch: int, done: int, capacity: int, cut: float) -> 
         step += count
 
 
+def even_stretches(
+    part: Array, size: int, done: int, capacity: int, cut: float
+) -> Iterator[Stretch]:
+    """The same where no batch is filled up: those of a stretch are of one size."""
+    whole = len(part) // size
+    yield from stretches(part[: whole * size], size, done, capacity, cut)
+    rest = part[whole * size :]
+    yield from stretches(rest, max(1, len(rest)), done + whole, capacity, cut)
+
+
 def batch_rows(plan: TrainingPlan, samples: int) -> int:
     """Samples of a full batch; no more than there are."""
     return min(plan.batch_size, max(samples, *map(len, plan.order), 1))
@@ -69,7 +79,9 @@ def dropouts(network: Network) -> list[tuple[int, float, tuple[int, ...]]]:
     """Address, rate and shape of one sample's mask of each Dropout."""
     return [
         (address, layer.rate, shape)
-        for address, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False))
+        for address, (layer, shape) in enumerate(
+            zip(network.layers, network.shapes[1:], strict=True)
+        )
         if isinstance(layer, Dropout)
     ]
 

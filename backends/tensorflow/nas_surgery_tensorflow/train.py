@@ -1,6 +1,7 @@
 """The backend: training and prediction with TensorFlow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import attrs
@@ -8,14 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from nas_surgery.network import Array, Network, Shape
+from nas_surgery.network.functions import FUNCTIONS
 from nas_surgery.training.backend import Backend, raw_samples
 from nas_surgery.training.epochs import Watch, by_epochs
-from nas_surgery.training.optimizers import slot_names
 from nas_surgery.training.plans import TrainingPlan
-from nas_surgery.training.state import Samples, Slots, TrainState
+from nas_surgery.training.state import Samples, TrainState
 from nas_surgery_tensorflow.data import PlacedSamples
 from nas_surgery_tensorflow.devices import named_device, on, present_devices
-from nas_surgery_tensorflow.layers import Description, describe, forward
+from nas_surgery_tensorflow.graph import check_inputs, fixed_arrays, graph, is_dense_chain
+from nas_surgery_tensorflow.graph_training import GraphTraining
+from nas_surgery_tensorflow.layers import describe, forward
+from nas_surgery_tensorflow.operators import OPERATORS
 from nas_surgery_tensorflow.optimizers import step_factors
 from nas_surgery_tensorflow.program import Arguments, Program
 from nas_surgery_tensorflow.stretches import (
@@ -25,15 +29,19 @@ from nas_surgery_tensorflow.stretches import (
     dropout_masks,
     stretches,
 )
+from nas_surgery_tensorflow.training import Training, constants, in_parts
 from nas_surgery_tensorflow.xla import updates_before_xla
-
-PREDICT_ROWS = 1024
 
 
 class TensorFlowBackend(Backend):
-    """Trains dense networks with TensorFlow on the CPU or a GPU."""
+    """Trains networks with TensorFlow on the CPU or a GPU.
+
+    Dense chains go through functions of their own (`program.py`), all others through `graph_program.py`.
+    """
 
     name = "tensorflow"
+    forks = True
+    layer_kinds = frozenset({*OPERATORS, *(f"activation {name}" for name in FUNCTIONS)})
 
     def devices(self) -> tuple[str, ...]:
         return present_devices()
@@ -51,18 +59,19 @@ class TensorFlowBackend(Backend):
         placed = self._placed(data)
         if plan.loss == "cross_entropy":
             placed.check_classes(state.network.output_shape[0])
+        kind = _ChainTraining if is_dense_chain(state.network) else GraphTraining
         with on(placed.device):
-            training = _Training(state, placed, plan)
+            training = kind(state, placed, plan)
         losses = by_epochs(plan, training.epoch, training.look, watch)
         return training.state(len(losses)), losses
 
     def predict(self, network: Network, x: Any) -> Array:
         self.check(network)
         placed = self._placed(x)
-        layers = describe(network.layers[network.prefix :])
         inputs, _ = placed.tensors(network)
         with on(placed.device):
-            return _logits(layers, _constants(network.parameters().values()), inputs)
+            check_inputs(network, inputs)
+            return in_parts(network, _inference(network), inputs, len(placed))
 
     def to_native(self, network: Network) -> Any:
         from nas_surgery_tensorflow import translate
@@ -84,19 +93,23 @@ class TensorFlowBackend(Backend):
         return self.place(data if isinstance(data, Samples) else raw_samples(data))
 
 
-class _Training:
-    """The tensors of some training, and the function that changes them."""
+def _inference(network: Network) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Outputs from what enters the first layer that can change."""
+    weights = constants(network.parameters().values())
+    if is_dense_chain(network):
+        return partial(forward, describe(network.layers[network.prefix :]), weights)
+    whole = graph(network)
+    return partial(whole.outputs, weights, constants(fixed_arrays(network, whole)))
+
+
+class _ChainTraining(Training):
+    """Of dense chains: whole epochs in one function, short batches filled up."""
 
     def __init__(self, state: TrainState, data: PlacedSamples, plan: TrainingPlan) -> None:
-        self.before, self.network, self.plan = state, state.network, plan
-        self.device = data.device
-        self.x, self.y = data.tensors(self.network)
-        self.updates = state.slots.updates if state.slots else 0
+        super().__init__(state, data, plan)
         self.batch = batch_rows(plan, len(data))
         self.capacity = capacity(self.network, len(data), self.batch)
         self.xla_from = updates_before_xla(self.network, data.device) - self.updates
-        self.weights = _constants(self.network.parameters().values())
-        self.slots = tuple(self._slot(name) for name in slot_names(plan.optimizer))
         self.program = Program(
             layers=describe(self.network.layers[self.network.prefix :]),
             optimizer=attrs.evolve(plan.optimizer, learning_rate=0.0),
@@ -105,27 +118,11 @@ class _Training:
             device=data.device,
         )
 
-    def epoch(self, part: Array, done: int) -> Array:
-        """Train on the batches of a part of the plan, behind `done` others; the mean loss of each."""
-        losses = [np.zeros(0)]
-        with on(self.device):
-            for stretch in stretches(part, self.batch, done, self.capacity, self.xla_from):
-                losses.append(self._train(stretch))
-                if not np.isfinite(losses[-1]).all():
-                    break
-        return np.concatenate(losses)
+    def stretches(self, part: Array, done: int) -> Iterator[Stretch]:
+        return stretches(part, self.batch, done, self.capacity, self.xla_from)
 
-    def look(self, samples: PlacedSamples) -> Array:
-        """Logits of samples by the weights as they are."""
-        with on(self.device):
-            return _logits(self.program.layers, self.weights, samples.tensors(self.network)[0])
-
-    def state(self, steps: int) -> TrainState:
-        """The trained network and the optimizer's slots as values of the core."""
-        names = slot_names(self.plan.optimizer)
-        slots = {name: self._named(slot) for name, slot in zip(names, self.slots, strict=True)}
-        network = self.network.with_parameters(self._named(self.weights))
-        return TrainState(network, Slots(slots, self.updates + steps), self.before.step + steps)
+    def _inference(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        return partial(forward, self.program.layers, self.weights)
 
     def _train(self, stretch: Stretch) -> Array:
         program = attrs.evolve(self.program, xla=stretch.first >= self.xla_from)
@@ -151,31 +148,6 @@ class _Training:
             weights=self.weights,
             slots=self.slots,
         )
-
-    def _slot(self, name: str) -> tuple[tf.Tensor, ...]:
-        """One slot's arrays; zeros for a fresh optimizer."""
-        parameters = self.network.parameters()
-        held = self.before.slots.values[name] if self.before.slots else {}
-        return _constants(
-            held[key].astype(array.dtype) if held else np.zeros_like(array)
-            for key, array in parameters.items()
-        )
-
-    def _named(self, tensors: Sequence[tf.Tensor]) -> Mapping[str, Array]:
-        names = self.network.parameters()
-        return {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
-
-
-def _logits(
-    layers: Sequence[Description], weights: Sequence[tf.Tensor], inputs: tf.Tensor
-) -> Array:
-    """In inference, not too many at once."""
-    starts = range(0, max(1, len(inputs)), PREDICT_ROWS)
-    return np.concatenate([forward(layers, weights, inputs[i : i + PREDICT_ROWS]) for i in starts])
-
-
-def _constants(arrays: Any) -> tuple[tf.Tensor, ...]:
-    return tuple(tf.constant(array) for array in arrays)
 
 
 def _filled(array: Array, rows: int, dtype: Any) -> tf.Tensor:
