@@ -163,7 +163,7 @@ def test_toml_blocks_are_valid(name):
                 Spec.from_dict(values)
 
 
-@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")  # of torch's exporter
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter
 @pytest.mark.parametrize("name", RUN)
 def test_what_the_documents_show_runs(name, tmp_path, monkeypatch):
     """Python blocks without an exception, commands with exit code 0."""

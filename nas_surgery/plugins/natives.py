@@ -1,5 +1,6 @@
 """Models of frameworks where networks are taken: which backend reads them, and for which shape of samples."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,9 @@ def backend_of(model: Any) -> Backend | None:
     names = [FRAMEWORKS[root] for root in roots if root in FRAMEWORKS]
     if not names or not callable(model):
         return None
-    made: Backend = default_registry().get("backends", names[0])()
+    with warnings.catch_warnings():  # reading a model needs no framework that is set up to repeat runs
+        warnings.simplefilter("ignore", RuntimeWarning)
+        made: Backend = default_registry().get("backends", names[0])()
     return made
 
 

@@ -172,8 +172,7 @@ def _shaping(interface: Interface) -> list[nn.Module]:
 def _longer(network: Network, layers: Sequence[Layer]) -> Network:
     if not layers:
         return network
-    wires = attrs.evolve(network.wires)
-    return Network(network.input_shape, [*network.layers, *layers], wires)
+    return Network(network.input_shape, [*network.layers, *layers], network.wires)
 
 
 def names_of(model: nn.Module, network: Network) -> dict[int, str]:
