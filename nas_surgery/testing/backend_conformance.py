@@ -9,6 +9,7 @@ from nas_surgery.testing.backend.native import Translation
 from nas_surgery.testing.backend.optimizers import Optimizers
 from nas_surgery.testing.backend.prediction import Prediction
 from nas_surgery.testing.backend.resuming import Resuming
+from nas_surgery.testing.backend.surgeries import Surgeries
 
 
 class BackendConformance(
@@ -19,6 +20,7 @@ class BackendConformance(
     Graphs,
     Optimizers,
     Resuming,
+    Surgeries,
     Dropouts,
     Faults,
 ):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nas_surgery.network import GRU, LSTM, Add, Flatten, GlobalAveragePool, Network
-from nas_surgery.operations import AddBlock, AddNeurons, Context, MergeBatchNorm, RemoveNeurons
+from nas_surgery.network import GRU, LSTM, Add, GlobalAveragePool
+from nas_surgery.operations import AddBlock, AddNeurons, Context, MergeBatchNorm
 from nas_surgery.surgery import carry_slots
 from nas_surgery.surgery.narrowing import narrowed
 from nas_surgery.surgery.promise import approximate
