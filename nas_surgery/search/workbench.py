@@ -243,8 +243,8 @@ def together(a: Samples, b: Samples) -> Samples:
 
 
 def mean_network(networks: list[Network]) -> Network:
-    """One network with the mean of each parameter, over networks of one topology."""
-    held = [network.parameters() for network in networks]
+    """One network with the mean of each parameter and statistic, over networks of one topology."""
+    held = [{**network.parameters(), **network.statistics()} for network in networks]
     means = {
         name: np.mean([each[name] for each in held], axis=0, dtype=np.float64).astype(array.dtype)
         for name, array in held[0].items()
