@@ -59,3 +59,4 @@ def test_a_killed_run_ends_like_an_undisturbed_one(
     resume(killed)
     assert same_results(whole, killed)
     assert (killed / "winner.onnx").is_file()
+    assert json.loads((killed / "summary.json").read_text())["warnings"] == []
