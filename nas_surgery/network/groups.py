@@ -54,6 +54,12 @@ class Group:
         return 1 if self.cells is None else max(self.cells) + 1
 
     @property
+    def rewritten(self) -> frozenset[int]:
+        """Addresses of the layers whose arrays change with its size."""
+        places = (*self.readers, *self.holders)
+        return frozenset((*self.writers, *(place.address for place in places)))
+
+    @property
     def scattered(self) -> bool:
         """Whether some layer has the channels in pieces, so that they can be dropped but not mixed."""
         return any(place.index is not None for place in (*self.readers, *self.holders))

@@ -159,8 +159,7 @@ def touches(operation: Operation, network: Network, addresses: Sequence[int]) ->
         return False
     for group in network.groups():
         if layer in group.writers:
-            rewritten = {*group.writers, *(reader.address for reader in group.readers)}
-            return not rewritten.isdisjoint(addresses)
+            return not group.rewritten.isdisjoint(addresses)
     return False
 
 

@@ -96,11 +96,11 @@ def _mapped(carry: Carry, layer: Layer, field: str, moment: Array, squared: bool
     moment, channels = moment.astype(np.float64), layer.channels
     written, read = axis_of(channels.made, field), axis_of(channels.reads, field)
     if carry.columns is not None and written is not None:
+        columns = _coefficients(carry.columns, squared)
         if channels.outputs is Outputs.FRESH:
-            columns = _coefficients(carry.columns, squared)
             moment = np.moveaxis(times(np.moveaxis(moment, written, -1), columns), -1, written)
         else:
-            moment = _through(moment, written, carry.reader, carry.columns)
+            moment = _through(moment, written, carry.reader, columns)
     if carry.rows is not None and read is not None:
         moment = _through(moment, read, carry.reader, _coefficients(carry.rows, squared))
     recurs = axis_of(channels.recurs, field)

@@ -25,7 +25,7 @@ from nas_surgery.network import (
 )
 from nas_surgery.surgery.axes import parts_of, times, times_front, with_parts
 from nas_surgery.surgery.exactness import map_kind, promise_of
-from nas_surgery.surgery.holding import held_values, own_values, support
+from nas_surgery.surgery.holding import held_values, own_values
 from nas_surgery.surgery.maps import Fresh, Matrix, WidthMap
 from nas_surgery.surgery.result import Carry, Narrowed, Surgery
 
@@ -87,7 +87,7 @@ def _dual(group: Group, change: WidthMap) -> dict[int, Carry | Narrowed]:
     carried: dict[int, Carry | Narrowed] = {}
     for place in group.holders:
         carried[place.address] = Carry(
-            place.address, None, support(change.encode), place.positions, place.starts
+            place.address, None, change.decode.T, place.positions, place.starts
         )
     readers = {reader.address: reader for reader in group.readers}
     for address in {**dict.fromkeys(group.writers), **readers}:

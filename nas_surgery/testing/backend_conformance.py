@@ -10,6 +10,7 @@ from nas_surgery.testing.backend.optimizers import Optimizers
 from nas_surgery.testing.backend.prediction import Prediction
 from nas_surgery.testing.backend.resuming import Resuming
 from nas_surgery.testing.backend.watching import Watching
+from nas_surgery.testing.backend.surgeries import Surgeries
 
 
 class BackendConformance(
@@ -21,6 +22,7 @@ class BackendConformance(
     Optimizers,
     Resuming,
     Watching,
+    Surgeries,
     Dropouts,
     Faults,
 ):

@@ -9,11 +9,7 @@ from nas_surgery.surgery import exact_activation, insert_identity, origins, size
 
 def open_groups(network: Network, excluded: Sequence[int]) -> list[Group]:
     """The groups that surgery may change without touching an excluded layer."""
-    return [
-        group
-        for group in network.groups()
-        if {*group.writers, *(reader.address for reader in group.readers)}.isdisjoint(excluded)
-    ]
+    return [group for group in network.groups() if group.rewritten.isdisjoint(excluded)]
 
 
 def growing_groups(network: Network, excluded: Sequence[int]) -> list[Group]:

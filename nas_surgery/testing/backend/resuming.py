@@ -11,8 +11,8 @@ from nas_surgery.numpy_backend.backend import NumpyBackend
 from nas_surgery.operations import OPERATIONS, Context, Operation
 from nas_surgery.surgery import Surgery
 from nas_surgery.testing.backend.base import BackendSuite, state_bits
-from nas_surgery.testing.backend.optimizers import OPTIMIZERS, SCHEDULES
 from nas_surgery.testing.backend.layer_kinds import trains
+from nas_surgery.testing.backend.optimizers import OPTIMIZERS, SCHEDULES
 from nas_surgery.testing.builders import build, labelled
 from nas_surgery.testing.oracles import assert_close, assert_same_parameters, train_reference
 from nas_surgery.testing.wiring import Wiring
