@@ -21,13 +21,13 @@ class Audience:
 
     log: the event log of a run on disk. stopping: whether one has raised StopRun. error: the first
     exception of an observer's own; that observer is told nothing more. Neither keeps the others from
-    being told.
+    being told. finished: whether all were told that the run has a result.
     """
 
     def __init__(self, observers: Sequence[Observer], registry: Registry) -> None:
         self._observers, self._registry = list(observers), registry
         self.log: Observer | None = None
-        self.stopping = False
+        self.stopping = self.finished = False
         self.error: BaseException | None = None
 
     @property
@@ -37,6 +37,7 @@ class Audience:
 
     def tell(self, event: Event) -> None:
         """Tell all of an event, and the observers of plugins that failed at it."""
+        self.finished |= event.kind == "run_finished"
         self._tell_observers(event)
         failures, stop = self._registry.notify(event)
         self.stopping |= stop
