@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,17 +29,18 @@ def following(quiet: bool) -> Iterator[list[Observer]]:
 class Progress:
     """An observer: a bar over the epochs of the winner, and a line for each decision.
 
-    Unless `shown`, it only passes on warnings.
+    Unless `shown`, it only passes on warnings. In notebooks the bar is a widget; lines need nothing.
     """
 
     def __init__(self, *, shown: bool = True, console: Console | None = None) -> None:
+        printed_on = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._bars = Bars(
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=24),
             TimeRemainingColumn(),
             TextColumn("{task.description}", markup=False),
-            console=console or Console(stderr=True, highlight=False, soft_wrap=True),
-            disable=not shown,
+            console=printed_on,
+            disable=not shown or (printed_on.is_jupyter and find_spec("ipywidgets") is None),
             transient=True,
         )
         self._shown = shown

@@ -1,11 +1,15 @@
 """What notebooks show of networks and results, read back by a parser of HTML."""
 
+import sys
 from html.parser import HTMLParser
 
 import attrs
 import pytest
+from rich.console import Console
 
 import nas_surgery as ns
+from nas_surgery.plugins.events import Event
+from nas_surgery.reports.progress import Progress
 from nas_surgery.testing.builders import build
 
 EVIL = "<script>alert('&')</script>"
@@ -48,6 +52,13 @@ def test_a_network_is_the_table_of_its_summary():
     assert lines == [line.split() for line in network.summary().splitlines()]
     assert ["2", "Add", "of", "0,", "1", "4", "0", "0"] in lines
     assert found.tags == TABLES
+
+
+def test_progress_in_a_notebook_without_widgets_is_lines_alone(monkeypatch):
+    """No warning that asks for them; warnings are errors here."""
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    with Progress(console=Console(force_jupyter=True)) as progress:
+        progress(Event("epoch", 0.0, {"epoch": 1.0, "training_loss": 0.5}))
 
 
 @pytest.fixture(scope="module")
