@@ -26,6 +26,11 @@ def following(quiet: bool) -> Iterator[list[Observer]]:
         yield [progress]
 
 
+def draws(console: Console) -> bool:
+    """Whether bars can be drawn there: in notebooks they are widgets."""
+    return not console.is_jupyter or find_spec("ipywidgets") is not None
+
+
 class Progress:
     """An observer: a bar over the epochs of the winner, and a line for each decision.
 
@@ -40,7 +45,7 @@ class Progress:
             TimeRemainingColumn(),
             TextColumn("{task.description}", markup=False),
             console=printed_on,
-            disable=not shown or (printed_on.is_jupyter and find_spec("ipywidgets") is None),
+            disable=not (shown and draws(printed_on)),
             transient=True,
         )
         self._shown = shown
