@@ -22,8 +22,8 @@ def report(results: Row) -> Iterator[str]:
                 [
                     f"| {name if contender == 'ours' else ''}",
                     f"**{contender}**" if contender == "ours" else contender,
-                    _spread([100 * row["test"] for row in rows]),
-                    "" if contender == "ours" else _gain(gains),
+                    spread([100 * row["test"] for row in rows]),
+                    "" if contender == "ours" else gain(gains),
                     _mean(rows, "parameters", ",.0f"),
                     _mean(rows, "cost", ".2f"),
                     f"{_mean(rows, 'seconds', '.1f')} |",
@@ -40,12 +40,12 @@ def _mean(rows: Sequence[Row], key: str, form: str) -> str:
     return format(fmean(values), form) if values else ""
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> str:
     """Mean ± standard deviation over seeds."""
     return f"{fmean(values):.2f} ± {stdev(values) if len(values) > 1 else 0.0:.2f}"
 
 
-def _gain(values: Sequence[float]) -> str:
+def gain(values: Sequence[float]) -> str:
     """Mean ± standard error."""
     if not values:
         return ""

@@ -33,7 +33,7 @@ from nas_surgery.network.rules import (
     infer_shapes,
     vector_size,
 )
-from nas_surgery.network.summary import summary_table
+from nas_surgery.network.summary import as_html, as_text, summary_rows
 from nas_surgery.network.wires import Wires, cut, moved, walk
 
 
@@ -277,7 +277,12 @@ class Network:
 
     def summary(self) -> str:
         """A table of addresses, layers, shapes, parameters and multiply-accumulates."""
-        return summary_table(self.layers, self.wires, self.shapes, self.dtype)
+        return as_text(summary_rows(self.layers, self.wires, self.shapes, self.dtype))
+
+    def _repr_html_(self) -> str:
+        """The same as HTML, which notebooks show."""
+        rows = summary_rows(self.layers, self.wires, self.shapes, self.dtype)
+        return as_html(rows, repr(self).strip("<>"))
 
     def __repr__(self) -> str:
         inputs = "×".join(map(str, self.input_shape))

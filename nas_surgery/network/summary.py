@@ -1,6 +1,7 @@
-"""The table that `Network.summary()` prints."""
+"""The table of a network's layers: as text for `Network.summary()`, and as HTML for notebooks."""
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from nas_surgery.network.arrays import Shape
@@ -8,12 +9,14 @@ from nas_surgery.network.layers import Layer
 from nas_surgery.network.wires import INPUT, Wires
 
 HEADER = ("address", "layer", "output", "parameters", "MACs")
+NUMBERS = (0, 3, 4)  # columns that are set to the right
+Row = tuple[str, ...]
 
 
-def summary_table(
+def summary_rows(
     layers: Sequence[Layer], wires: Wires, shapes: Sequence[Shape], dtype: Any
-) -> str:
-    """One line per layer and a line of totals, in aligned columns; sources where wires name them.
+) -> list[Row]:
+    """The header, a row for each layer and one of totals; sources where wires name them.
 
     shapes: of one sample at the input, and behind every layer.
     """
@@ -27,8 +30,30 @@ def summary_table(
         rows.append((place, name, behind, f"{counts[address]:,}", f"{macs[address]:,}"))
     total = f"{sum(counts):,}", f"{sum(macs):,}"
     rows.append(("", f"input {_shape(shapes[0])}, {dtype}", "total", *total))
+    return rows
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """Rows in aligned columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     return "\n".join(_align(row, widths) for row in rows)
+
+
+def as_html(rows: Sequence[Row], caption: str) -> str:
+    """Rows as a table, the first of them its head and the last its foot."""
+    head, *body, foot = (_html_row(row, "th" if row is rows[0] else "td") for row in rows)
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead>{head}</thead>"
+        f"<tbody>{''.join(body)}</tbody><tfoot>{foot}</tfoot></table>"
+    )
+
+
+def _html_row(row: Row, tag: str) -> str:
+    cells = (
+        f'<{tag} style="text-align: {"right" if i in NUMBERS else "left"}">{escape(cell)}</{tag}>'
+        for i, cell in enumerate(row)
+    )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _sources(sources: tuple[int, ...] | None) -> str:
@@ -42,9 +67,9 @@ def _shape(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
-def _align(row: tuple[str, ...], widths: list[int]) -> str:
+def _align(row: Row, widths: list[int]) -> str:
     cells = [
-        cell.rjust(width) if i in (0, 3, 4) else cell.ljust(width)
+        cell.rjust(width) if i in NUMBERS else cell.ljust(width)
         for i, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
     return "  ".join(cells).rstrip()

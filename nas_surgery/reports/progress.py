@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,20 +26,26 @@ def following(quiet: bool) -> Iterator[list[Observer]]:
         yield [progress]
 
 
+def draws(console: Console) -> bool:
+    """Whether bars can be drawn there: in notebooks they are widgets."""
+    return not console.is_jupyter or find_spec("ipywidgets") is not None
+
+
 class Progress:
     """An observer: a bar over the epochs of the winner, and a line for each decision.
 
-    Unless `shown`, it only passes on warnings.
+    Unless `shown`, it only passes on warnings. In notebooks the bar is a widget; lines need nothing.
     """
 
     def __init__(self, *, shown: bool = True, console: Console | None = None) -> None:
+        printed_on = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._bars = Bars(
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=24),
             TimeRemainingColumn(),
             TextColumn("{task.description}", markup=False),
-            console=console or Console(stderr=True, highlight=False, soft_wrap=True),
-            disable=not shown,
+            console=printed_on,
+            disable=not (shown and draws(printed_on)),
             transient=True,
         )
         self._shown = shown

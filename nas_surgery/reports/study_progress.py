@@ -1,7 +1,7 @@
 """Progress of a study that a person can follow on a terminal."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from nas_surgery.network.text import one_line
 from nas_surgery.plugins.events import Event
 from nas_surgery.reports.printing import complain
+from nas_surgery.reports.progress import draws
 from nas_surgery.search.audience import Observer
 
 
@@ -23,6 +24,16 @@ def following_study(quiet: bool) -> Iterator[list[Observer]]:
     else:
         with _bar() as bar:
             yield [_warn, StudyProgress(bar)]
+
+
+@contextmanager
+def watched(observers: Sequence[Observer], verbose: bool) -> Iterator[Sequence[Observer]]:
+    """The observers of a caller in Python, and with `verbose` one that shows progress on standard error."""
+    if not verbose:
+        yield observers
+        return
+    with _bar() as bar:
+        yield [*observers, _warn, StudyProgress(bar)]
 
 
 class StudyProgress:
@@ -45,10 +56,12 @@ class StudyProgress:
 
 
 def _bar() -> Progress:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     return Progress(
         TextColumn("run {task.completed:.0f}/{task.total:.0f}"),
         BarColumn(bar_width=24),
-        console=Console(stderr=True, highlight=False, soft_wrap=True),
+        console=console,
+        disable=not draws(console),
         transient=True,
     )
 

@@ -22,7 +22,9 @@ def write_header(
     Raises RunError for changes that nobody allowed, and for another start network.
     """
     now = plain(accounts.header(made, digest(state_to_bytes(TrainState(made.network)))))
-    driver.tell("run_started", now)
+    path = None if directory is None else str(directory.path)
+    told = {"directory": path, "steps_per_epoch": made.steps_per_epoch}
+    driver.tell("run_started", {**now, **told})
     for reason in made.refused:
         driver.tell("plugin_failed", {"reason": reason})
     changes = _changes(driver.journal, now)

@@ -45,3 +45,9 @@ class Result:
         """What the winner says of samples `x` (N, ...): labels of classes, or the values of a
         regression in the user's units; see `Network.predict`."""
         return self.network.predict(x)
+
+    def _repr_html_(self) -> str:
+        """Figures and network as HTML, which notebooks show."""
+        from nas_surgery.reports.notebook import result_html
+
+        return result_html(self.summary, self.network, self.directory)

@@ -1,7 +1,7 @@
 """`run` and `resume`: a spec in, one better network out. Prepare, search, settle, write, in this order."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from nas_surgery.errors import RunError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.formats.models import load
 from nas_surgery.network import as_functions, as_mapping, as_path, expect_network
+from nas_surgery.network.text import one_line
 from nas_surgery.plugins.natives import network_and_data
 from nas_surgery.runs.callers import SpecLike, as_spec, followed, given_keys
 from nas_surgery.runs.directory import RunDirectory
@@ -23,6 +24,7 @@ from nas_surgery.runs.spec import Spec
 from nas_surgery.runs.unused import unused
 from nas_surgery.runs.writing import write
 from nas_surgery.search.audience import Audience, Observer
+from nas_surgery.search.driver import Driver
 from nas_surgery.search.interrupts import InterruptedRunError
 
 
@@ -102,21 +104,38 @@ def _carry_out(
     """One run, or one stretch of a run that is resumed."""
     path = None if directory is None else directory.path
     audience = Audience(observers, made.registry)
-    with _explained(audience, directory), engine(made, directory, audience) as driver:
+    with (
+        _explained(audience, directory),
+        engine(made, directory, audience) as driver,
+        _failure_told(driver),
+    ):
         found = search(driver, made, directory, warnings, allow_changes)
         failpoint("export.started")
         settled = settle(made, found, directory)
         records = driver.journal.records
         summary = write(settled, made.splits.validation.x, directory, records)
-        driver.tell("run_finished", summary)
-        failpoint("export.finished")
         result = Result(settled.network, records, summary, settled.points, path)
+        driver.tell("run_finished", summary, result)
+        failpoint("export.finished")
         error = found.error or audience.error
         if isinstance(error, InterruptedRunError):
             error.saved, error.result = True, result
         if error is not None:
             raise error
         return result
+
+
+@contextmanager
+def _failure_told(driver: Driver) -> Iterator[None]:
+    """Who listens is told of a run that ends without a result."""
+    try:
+        yield
+    except BaseException as error:
+        if not driver.audience.finished:
+            reason = one_line(f"{type(error).__name__}: {error}")
+            with suppress(OSError):  # of an event log on a disk that is full, say
+                driver.tell("run_failed", {"reason": reason})
+        raise
 
 
 @contextmanager

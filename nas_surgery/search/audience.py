@@ -1,19 +1,16 @@
 """Those who are told of a run: the caller's observers, the event log, plugins, and the package's logger."""
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from nas_surgery.errors import StopRun
-from nas_surgery.network.text import one_line
 from nas_surgery.plugins.events import Event
 from nas_surgery.plugins.registry import Registry
 from nas_surgery.search.interrupts import InterruptedRunError
+from nas_surgery.search.log import log_event
 
 Observer = Callable[[Event], Any]
-
-logger = logging.getLogger("nas_surgery")
 
 
 class Audience:
@@ -21,13 +18,13 @@ class Audience:
 
     log: the event log of a run on disk. stopping: whether one has raised StopRun. error: the first
     exception of an observer's own; that observer is told nothing more. Neither keeps the others from
-    being told.
+    being told. finished: whether all were told that the run has a result.
     """
 
     def __init__(self, observers: Sequence[Observer], registry: Registry) -> None:
         self._observers, self._registry = list(observers), registry
         self.log: Observer | None = None
-        self.stopping = False
+        self.stopping = self.finished = False
         self.error: BaseException | None = None
 
     @property
@@ -37,6 +34,7 @@ class Audience:
 
     def tell(self, event: Event) -> None:
         """Tell all of an event, and the observers of plugins that failed at it."""
+        self.finished |= event.kind == "run_finished"
         self._tell_observers(event)
         failures, stop = self._registry.notify(event)
         self.stopping |= stop
@@ -49,9 +47,7 @@ class Audience:
             self._tell_one(observer, event)
         if self.log is not None:
             self.log(event)
-        text = _worth_logging(event)
-        if text is not None:
-            logger.warning("%s", one_line(text))
+        log_event(event)
 
     def _tell_one(self, observer: Observer, event: Event) -> None:
         try:
@@ -64,18 +60,3 @@ class Audience:
             self.error = self.error or error
             with suppress(ValueError):
                 self._observers.remove(observer)
-
-
-def _worth_logging(event: Event) -> str | None:
-    """What is said even to those who do not observe the run."""
-    data = event.data
-    if event.kind == "warning":
-        return str(data["text"])
-    if event.kind == "plugin_failed":
-        return f"{data.get('plugin', '')} {data['reason']}".strip()
-    if event.kind == "job_finished" and (data.get("failure") or {}).get("plugin"):
-        failure = data["failure"]
-        return f"job {data['job']} failed: {failure['plugin']}: {failure['reason']}"
-    if event.kind == "job_repeated":
-        return f"job {data['job']} is trained again: its weights are gone or damaged"
-    return None

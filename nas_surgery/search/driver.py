@@ -125,9 +125,9 @@ class Driver(Listener):
         """The trained network of a job."""
         return self._state(job).network
 
-    def tell(self, kind: str, data: dict[str, Any]) -> None:
+    def tell(self, kind: str, data: dict[str, Any], result: Any = None) -> None:
         """Tell all observers of an event."""
-        self.audience.tell(Event(kind, self.seconds, data))
+        self.audience.tell(Event(kind, self.seconds, data, result))
 
     def _round(self, current: Round) -> list[Outcome]:
         """The outcomes of a round's jobs; fewer return if the run ends here."""

@@ -10,6 +10,7 @@ from nas_surgery.errors import RunError, SpecError, StudyError
 from nas_surgery.failpoints import failpoint
 from nas_surgery.network import as_functions, as_items, as_mapping, as_path, refusal
 from nas_surgery.plugins.events import Event
+from nas_surgery.reports.study_progress import watched
 from nas_surgery.runs.callers import SpecLike, as_spec
 from nas_surgery.runs.forecast import forecast
 from nas_surgery.runs.preparation import naming
@@ -37,6 +38,7 @@ def study(
     workers: int = 1,
     overrides: Mapping[str, Any] | None = None,
     observers: Sequence[Observer] = (),
+    verbose: bool = False,
 ) -> Study:
     """Search from each spec with each seed, train the baselines and controls beside, and compare.
 
@@ -46,6 +48,7 @@ def study(
     controls: "whole-budget", "random-edits", "redrawn-weights", "final-from-scratch". workers: processes
     with a run each. overrides: of all specs, by dotted key. observers: told of "study_started" and
     "study_run", and of "warning"; what one raises ends the study, and what is finished is kept.
+    verbose: show progress on standard error.
 
     Raises a NasSurgeryError before anything is written if something is wrong; StudyError where runs could
     not be carried out, once all others are; InterruptedRunError (a KeyboardInterrupt) for a signal, once
@@ -65,9 +68,9 @@ def study(
         name: spec for name, spec in sources.items() if former is None or name not in former.specs
     }
     warnings = _checked(new, given)
-    with directory:
+    with watched(told, verbose) as audience, directory:
         directory.begin(plan)
-        return _carry_out(directory, Performer(directory.path, plan), workers, told, warnings)
+        return _carry_out(directory, Performer(directory.path, plan), workers, audience, warnings)
 
 
 def resume_study(
@@ -76,6 +79,7 @@ def resume_study(
     workers: int = 1,
     allow_changes: bool = False,
     observers: Sequence[Observer] = (),
+    verbose: bool = False,
 ) -> Study:
     """Go on with the study in a directory, as its plan says; RunError if there is none.
 
@@ -86,9 +90,9 @@ def resume_study(
     plan = directory.read()
     if plan is None:
         raise RunError(f"{directory.path}: holds no study; there is no {directory.plan.name}")
-    with directory:
+    with watched(told, verbose) as audience, directory:
         performer = Performer(directory.path, directory.read() or plan, allow_changes)
-        return _carry_out(directory, performer, workers, told)
+        return _carry_out(directory, performer, workers, audience)
 
 
 def _carry_out(

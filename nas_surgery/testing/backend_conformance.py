@@ -9,8 +9,8 @@ from nas_surgery.testing.backend.native import Translation
 from nas_surgery.testing.backend.optimizers import Optimizers
 from nas_surgery.testing.backend.prediction import Prediction
 from nas_surgery.testing.backend.resuming import Resuming
-from nas_surgery.testing.backend.watching import Watching
 from nas_surgery.testing.backend.surgeries import Surgeries
+from nas_surgery.testing.backend.watching import Watching
 
 
 class BackendConformance(

@@ -339,3 +339,14 @@ def test_regressions_are_studied_too(tmp_path):
     found = small(tmp_path, specs={"diabetes": spec}, controls=CONTROLS[-1:])
     assert {entry["metric"] for entry in found.table} == {"r2"}
     assert "Baseline R²" in (tmp_path / "table.md").read_text()
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_verbose_shows_the_runs_of_a_study(tmp_path, capsys, verbose):
+    """A line for each that has ended, on standard error, also for what a second call finds there."""
+    small(tmp_path / "study", verbose=verbose)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert ("runs/" in shown.err) == verbose
+    resume_study(tmp_path / "study", verbose=verbose)
+    assert bool(capsys.readouterr().err) == verbose
