@@ -1,6 +1,8 @@
 """`tfds:NAME`: sets of the TensorFlow Datasets catalogue, such as `tfds:cifar10` and `tfds:eurosat/rgb`."""
 
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,14 @@ def read_tfds(name: str) -> Dataset:
     except Exception as error:  # the library raises many kinds
         raise DataError(f"TensorFlow Datasets knows no such set: {first_line(error)}") from None
     try:
-        builder.download_and_prepare()
+        with redirect_stdout(sys.stderr):  # where the library tells what it fetches
+            builder.download_and_prepare()
         present = [split for split in SPLITS if split in builder.info.splits]
         held = {split: _arrays(tfds, builder, split) for split in present}
     except DataError:
         raise
+    except ImportError:  # it reads its records by TensorFlow, which it does not bring along
+        raise DataError(NEEDED) from None
     except Exception as error:
         raise DataError(
             f"TensorFlow Datasets did not give it: {first_line(error)}; where there is no network, copy"
@@ -40,7 +45,6 @@ def read_tfds(name: str) -> Dataset:
 
 def _library() -> Any:
     try:
-        import tensorflow  # noqa: F401 - the library reads its records by it
         import tensorflow_datasets
     except ImportError:
         raise DataError(NEEDED) from None

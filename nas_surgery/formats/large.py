@@ -20,7 +20,9 @@ def room(shape: tuple[int, ...], dtype: np.dtype[Any], large: int = LARGE) -> Ar
         return np.empty(shape, dtype)
     try:
         with TemporaryFile() as file:
-            os.posix_fallocate(file.fileno(), 0, prod(shape) * dtype.itemsize)  # or writing would kill
+            os.posix_fallocate(
+                file.fileno(), 0, prod(shape) * dtype.itemsize
+            )  # or writing would kill
             return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
     except OSError:
         return np.empty(shape, dtype)
