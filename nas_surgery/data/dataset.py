@@ -1,17 +1,13 @@
-"""Datasets: where they come from, and what they must be."""
+"""Datasets: what they must be, and how a source that is named gives one."""
 
 from collections.abc import Callable, Mapping
-from os.path import expanduser
-from pathlib import Path
 from typing import Any
 
 import attrs
 from numpy.typing import ArrayLike
 
-from nas_surgery.data.tables.reading import read_csv, read_parquet
 from nas_surgery.data.tables.table import Table
-from nas_surgery.errors import DataError, DataFileError, ModelFileError
-from nas_surgery.formats.npz import array_names, read_arrays
+from nas_surgery.errors import DataError
 from nas_surgery.formats.structuring import unknown_key
 from nas_surgery.network import Array, as_mapping
 from nas_surgery.network.tables import Names, column_names, labels, numbers
@@ -84,7 +80,7 @@ def load_source(source: str, sources: Sources) -> Dataset | Table:
     except DataError as error:
         raise type(error)(f"data source {source!r}: {error}") from None
     except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {_first_line(error)}"
+        reason = f"{type(error).__name__}: {first_line(error)}"
         raise DataError(f"data source {source!r}: {reason}") from error
 
 
@@ -97,7 +93,7 @@ def as_dataset(data: Any) -> Dataset:
         for key in as_mapping("data", data):
             if key not in KEYS:
                 raise DataError(unknown_key(key, KEYS, []))
-        return _from_mapping(data)
+        return from_mapping(data)
     if isinstance(data, tuple) and len(data) in (2, 4):
         return Dataset(*data)
     raise DataError(
@@ -106,57 +102,8 @@ def as_dataset(data: Any) -> Dataset:
     )
 
 
-def read_npz(path: str) -> Dataset:
-    """`npz:PATH`: a NumPy archive with x_train, y_train and optionally parts to test and validate on.
-
-    Other arrays are left alone, but not those that could be meant as a part: x_val, y_tst.
-    """
-    file = Path(expanduser(path))
-    try:
-        for name in array_names(file):
-            if name not in KEYS and name.startswith(("x_", "y_")):
-                raise DataError(unknown_key(name, KEYS, []))
-        return _from_mapping(read_arrays(file, REQUIRED, KEYS[2:]))
-    except (DataError, ModelFileError) as error:
-        raise DataFileError(f"{file}: {error}") from None
-
-
-def read_sklearn(name: str) -> Dataset:
-    """`sklearn:NAME`: a set that scikit-learn bundles (digits, iris, wine, breast_cancer, diabetes)."""
-    bundled = ("breast_cancer", "diabetes", "digits", "iris", "wine")
-    if name not in bundled:
-        raise DataError(f"not bundled with scikit-learn; those are {', '.join(bundled)}")
-    from sklearn import datasets
-
-    x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
-    return Dataset(x, y)
-
-
-def read_openml(name: str) -> Dataset:
-    """`openml:NAME` or `openml:NAME@VERSION` or `openml:ID`: fetched by scikit-learn and cached in its data home."""
-    from sklearn.datasets import fetch_openml
-
-    title, _, version = name.partition("@")
-    which: dict[str, Any] = {"data_id": int(title)} if title.isdigit() else {"name": title}
-    if version:
-        which["version"] = int(version) if version.isdigit() else version
-    try:
-        bunch = fetch_openml(**which, as_frame=False, parser="liac-arff")
-    except Exception as error:  # scikit-learn raises many kinds, of network, cache and parsing
-        raise DataError(f"OpenML did not give it: {_first_line(error)}") from None
-    return Dataset(bunch.data, bunch.target)
-
-
-SOURCES: dict[str, Callable[[str], Dataset | Table]] = {
-    "sklearn": read_sklearn,
-    "npz": read_npz,
-    "openml": read_openml,
-    "csv": read_csv,
-    "parquet": read_parquet,
-}
-
-
-def _from_mapping(arrays: Mapping[str, ArrayLike]) -> Dataset:
+def from_mapping(arrays: Mapping[str, ArrayLike]) -> Dataset:
+    """A Dataset from the arrays of an npz source; DataError where one is missing."""
     missing = [key for key in REQUIRED if key not in arrays]
     if missing:
         raise DataError(
@@ -203,5 +150,6 @@ def _other_part(name: str, x: Any, y: Any, train: Array) -> tuple[Array, Array] 
     return inputs, targets
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an exception says, or else what it is."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,9 @@ import numpy as np
 from nas_surgery.data.dataset import Dataset
 from nas_surgery.data.labels import Meaning, label_name, meaning
 from nas_surgery.errors import DataError
+from nas_surgery.formats.large import rows
 from nas_surgery.network import Array, Label, Normalize, keyed_generator
+from nas_surgery.training.augmentation import Augmentation
 from nas_surgery.training.state import Samples
 
 _Parts = tuple[Samples, Samples, Samples | None]
@@ -28,6 +30,7 @@ class SplitPlan:
 
     validation: a count, a fraction of `train_limit` (or of the training part), or "test" to
     validate on the official test part. test: fraction of a source without a test part; 0 for none.
+    augment: how training samples are varied; copies are made before anything is measured.
     """
 
     train_limit: int | None = None
@@ -36,6 +39,7 @@ class SplitPlan:
     shuffle: bool = True
     seed: int = 0
     scaling: str | None = "unit"
+    augment: Augmentation | None = None
 
 
 @attrs.frozen(eq=False)
@@ -110,7 +114,8 @@ def split(dataset: Dataset, plan: SplitPlan, loss: str = "auto") -> Splits:
         validation = _take(everything, held)
     else:
         order = _limited(order, plan.train_limit)
-    made = _finish((_take(everything, order), validation, test), plan, found)
+    train = _augmented(_take(everything, order), plan.augment)
+    made = _finish((train, validation, test), plan, found)
     return attrs.evolve(made, cut=cut)
 
 
@@ -136,7 +141,15 @@ def _given(x: Array | None, y: Array | None) -> Samples | None:
 
 
 def _take(samples: Samples, which: Array) -> Samples:
-    return Samples(samples.x[which], samples.y[which])
+    return Samples(rows(samples.x, which), samples.y[which])
+
+
+def _augmented(samples: Samples, augment: Augmentation | None) -> Samples:
+    """The samples with their copies, where such are asked for; DataError for what is no picture."""
+    if augment is None:
+        return samples
+    augment.check(samples.x.shape[1:])
+    return samples if augment.drawn else Samples(*augment.with_copies(samples.x, samples.y))
 
 
 def _test_to_validate_on(validation: Samples | None, test: Samples | None) -> Samples:

@@ -23,7 +23,7 @@ def summary_rows(
     counts = [sum(array.size for array in layer.parameters().values()) for layer in layers]
     before = ([shapes[source + 1] for source in held] for held in wires.all(len(layers)))
     macs = [layer.macs(*inputs) for layer, inputs in zip(layers, before, strict=True)]
-    rows = [HEADER]
+    rows: list[Row] = [HEADER]
     for address, layer in enumerate(layers):
         place, behind = str(address), _shape(shapes[address + 1])
         name = layer.describe() + _sources(wires.get(address))

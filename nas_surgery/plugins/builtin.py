@@ -35,6 +35,6 @@ def nas_surgery_executors() -> dict[str, Any]:
 
 
 def nas_surgery_datasets() -> dict[str, Any]:
-    from nas_surgery.data.dataset import SOURCES
+    from nas_surgery.data.sources import SOURCES
 
     return SOURCES

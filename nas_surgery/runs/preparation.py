@@ -174,6 +174,8 @@ def prepare(
     recipe = spec.training.recipe(splits.loss, spec.seed, steps, epochs)
     if spec.training.weights_at_surgery == "redraw":
         recipe = attrs.evolve(recipe, redraw=spec.network.initializer)
+    if spec.data.augment is not None and spec.data.augment.drawn:
+        recipe = attrs.evolve(recipe, augment=spec.data.augment)
     return Preparation(
         spec,
         registry,

@@ -17,6 +17,7 @@ from nas_surgery.formats.structuring import GATHERED, is_utf8, structure
 from nas_surgery.formats.toml import parse_toml, read_toml
 from nas_surgery.network import ACTIVATIONS, INITIALIZERS, as_mapping, as_path
 from nas_surgery.runs.overrides import OverrideError, blamed
+from nas_surgery.training.augmentation import Augmentation
 from nas_surgery.training.evaluation import LOSSES
 from nas_surgery.training.optimizers import OPTIMIZERS, Optimizer
 from nas_surgery.training.plans import STATE_AT_SURGERY, WEIGHTS_AT_SURGERY, Recipe, Schedule
@@ -27,6 +28,7 @@ MAX_LAYERS = 1_000
 MAX_WEIGHTS = 1_000_000_000
 MAX_BATCH = 1_000_000
 MAX_THREADS = MAX_WORKERS = 1_024
+ON_DISK = ("npz", "csv", "parquet", "svhn", "images")  # sources that are named by a path
 SCHEDULES = ("constant", "cosine", "step")
 
 
@@ -60,7 +62,7 @@ class DataSpec:
 
     source: needed, unless a run is given arrays. scaling: None for one that is chosen from the data.
     target, missing: of a table: the column of the labels, None for the last one, and whether missing
-    values are refused, None or "error", or filled in, "impute".
+    values are refused, None or "error", or filled in, "impute". augment: how pictures are varied.
     """
 
     source: str | None = None
@@ -72,10 +74,17 @@ class DataSpec:
     scaling: str | None = attrs.field(default=None, validator=optional(one_of(*SCALINGS)))
     target: str | None = None
     missing: str | None = attrs.field(default=None, validator=optional(one_of(*MISSING)))
+    augment: Augmentation | None = None
 
     def split_plan(self) -> SplitPlan:
         return SplitPlan(
-            self.train_limit, self.validation, self.test, self.shuffle, self.seed, self.scaling
+            self.train_limit,
+            self.validation,
+            self.test,
+            self.shuffle,
+            self.seed,
+            self.scaling,
+            self.augment,
         )
 
 
@@ -270,9 +279,7 @@ class Spec:
 
     def with_paths(self, folder: Path) -> Self:
         """Paths made absolute, if they are found from the working directory or else from `folder`."""
-        scheme, _, rest = (self.data.source or "").partition(":")
-        in_file = scheme in ("npz", "csv", "parquet")
-        source = f"{scheme}:{_found(rest, folder)}" if in_file else self.data.source
+        source = self.data.source and _source_found(self.data.source, folder)
         file = self.network.file and _found(self.network.file, folder)
         return attrs.evolve(
             self,
@@ -306,6 +313,17 @@ def _found(name: str, folder: Path) -> str:
     if not is_utf8(found):
         raise SpecError(f"{found!r}: a path in a spec must be UTF-8, as the spec is")
     return found
+
+
+def _source_found(source: str, folder: Path) -> str:
+    """A source with its path as `_found` has it, if it names one."""
+    scheme, _, rest = source.partition(":")
+    if scheme not in ON_DISK:
+        return source
+    path, separator, size = rest.rpartition("@") if scheme == "images" else (rest, "", "")
+    if not path or exists(expanduser(rest)):
+        path, separator, size = rest, "", ""
+    return f"{scheme}:{_found(path, folder)}{separator}{size}"
 
 
 def _copy(value: Any) -> Any:

@@ -13,12 +13,13 @@ from nas_surgery.network import Array, Network, is_finite, keyed_generator, redr
 from nas_surgery.operations import Context
 from nas_surgery.operations.checked import checked
 from nas_surgery.search.damage import Damage, DamageMeter, combined
+from nas_surgery.search.feeding import Feed
 from nas_surgery.search.recording import Gauge, Recorder, looks
 from nas_surgery.strategies.jobs import Cost, Failure, Job, Operations, Outcome
 from nas_surgery.strategies.recommender import Limits, Recommender
 from nas_surgery.strategies.topology import describe_topology, skeleton
 from nas_surgery.surgery import Surgery, carry_slots, origins
-from nas_surgery.training.backend import Backend, train_watched
+from nas_surgery.training.backend import Backend
 from nas_surgery.training.evaluation import evaluate, part_means, sample_losses
 from nas_surgery.training.optimizers import slot_names
 from nas_surgery.training.plans import Recipe
@@ -72,13 +73,11 @@ class Workbench:
         self.probe: Array = np.asarray(train.x[:PROBE_SAMPLES])
         self.labels: Array = np.asarray(train.y[:PROBE_SAMPLES])
         self._meter = DamageMeter(backend, device, start, train, recipe.loss)
-        inputs = [apply_prefix(start, part) for part in (train, validation)]
-        self._train, self._validation = (backend.place(part, device) for part in inputs)
-        self._inputs, self._device = inputs, device
-        self._validation_labels = validation.y
-        self._gauge = Gauge(
-            inputs[1], self._validation, len(train), recipe.loss, lambda x: backend.place(x, device)
-        )
+        place = partial(backend.place, device=device)
+        self._feed, self._held = Feed(place, recipe, start, train), validation
+        inputs = apply_prefix(start, validation)
+        self._validation, self._validation_labels = place(inputs), validation.y
+        self._gauge = Gauge(inputs, self._validation, len(train), recipe.loss, place)
 
     def perform(self, job: Job, parent: TrainState | None, told: Told = untold) -> Outcome:
         """Carry out a job on its parent's state; whatever goes wrong becomes a failed outcome.
@@ -226,7 +225,7 @@ class Workbench:
         losses, ends = [np.zeros(0)], []
         for steps in (steps for steps in stretches if steps):
             plan = self.recipe.plan(self.samples, state.step, steps, job.rate, job.decay)
-            state, part = train_watched(self.backend, state, self._train, plan, watch)
+            state, part = self._feed.train(self.backend, state, plan, watch)
             losses.append(part)
             ends.append(state.network)
             if not np.isfinite(part).all():
@@ -241,8 +240,7 @@ class Workbench:
         """Train on training and validation samples alike."""
         count = self._samples_of(job)
         plan = self.recipe.refit_plan(count, state.step, job.steps, job.rate, job.decay)
-        everything = self.backend.place(together(*self._inputs), self._device)
-        return train_watched(self.backend, state, everything, plan, watch)
+        return self._feed.with_more(self._held).train(self.backend, state, plan, watch)
 
     def _samples_of(self, job: Job) -> int:
         """How many samples a job trains on in an epoch."""
@@ -275,11 +273,6 @@ def failure_of(error: BaseException, plugin: str | None = None) -> Failure:
     reason = (str(error).splitlines() or [""])[0]
     trace = "".join(traceback.format_exception(error))
     return Failure(f"{type(error).__name__}: {reason}", plugin, trace)
-
-
-def together(a: Samples, b: Samples) -> Samples:
-    """The samples of both, which have passed the same layers."""
-    return Samples(np.concatenate([a.x, b.x]), np.concatenate([a.y, b.y]), a.prefix)
 
 
 def mean_network(networks: list[Network]) -> Network:

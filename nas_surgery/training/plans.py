@@ -7,6 +7,7 @@ import attrs
 import numpy as np
 
 from nas_surgery.network import Array, keyed_generator
+from nas_surgery.training.augmentation import Augmentation
 from nas_surgery.training.evaluation import LOSSES
 from nas_surgery.training.optimizers import SGD, Optimizer
 from nas_surgery.validators import one_of
@@ -66,7 +67,7 @@ class Recipe:
 
     state_at_surgery: "reset" gives an edited network a fresh optimizer, "carry" takes its state along.
     redraw: the initializer by which an edited network gets new weights in place of those that it
-    inherits; None to inherit them.
+    inherits; None to inherit them. augment: how samples are varied in each epoch; None for not at all.
     """
 
     optimizer: Optimizer = attrs.field(factory=SGD)
@@ -77,6 +78,7 @@ class Recipe:
     seed: int = 0
     state_at_surgery: str = STATE_AT_SURGERY[0]
     redraw: str | None = None
+    augment: Augmentation | None = None
 
     def steps_per_epoch(self, samples: int) -> int:
         return -(-samples // self.batch_size)

@@ -6,7 +6,8 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from nas_surgery.data.dataset import SOURCES, Dataset, as_dataset, load_dataset, read_npz
+from nas_surgery.data.dataset import Dataset, as_dataset, load_dataset
+from nas_surgery.data.sources import SOURCES, read_npz
 from nas_surgery.errors import DataError
 
 X = np.random.default_rng(0).normal(size=(20, 3))

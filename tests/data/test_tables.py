@@ -12,7 +12,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
-from nas_surgery.data.dataset import SOURCES, load_dataset, load_source
+from nas_surgery.data.dataset import load_dataset, load_source
+from nas_surgery.data.sources import SOURCES
 from nas_surgery.data.splits import SplitPlan
 from nas_surgery.data.tables import reading
 from nas_surgery.data.tables.encoding import Encoding

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from nas_surgery import Network, Spec
-from nas_surgery.data.dataset import SOURCES, Dataset, load_dataset
+from nas_surgery.data.dataset import Dataset, load_dataset
+from nas_surgery.data.sources import SOURCES
 from nas_surgery.errors import NasSurgeryError
 from nas_surgery.formats.models import load
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_surgery import load
-from nas_surgery.data.dataset import read_npz
+from nas_surgery.data.sources import read_npz
 from nas_surgery.errors import DataFileError, ModelFileError, SpecError, SpecFileError
 from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.safetensors import to_bytes

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 
 from nas_surgery import Spec, load, save
-from nas_surgery.data.dataset import read_npz
+from nas_surgery.data.sources import read_npz
 from nas_surgery.errors import DataError, ModelFileError
 from nas_surgery.formats.onnx.export import export_onnx
 from nas_surgery.formats.onnx.importing import read_metadata

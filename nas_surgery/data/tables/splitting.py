@@ -24,6 +24,8 @@ def split_table(
     names the column.
     """
     label = table.column(table.names[-1] if target is None else target)
+    if plan.augment is not None:
+        plan.augment.check((len(table.names) - 1,))
     whole = attrs.evolve(plan, scaling=None)  # row numbers have none
     rows = split(Dataset(table.row_numbers(), label.labels()), whole, loss)
     training = rows.train.x[:, 0]
