@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 from training_images import IMAGES
+from training_images_keras import KERAS_IMAGES
 
 from nas_surgery import Network
 
@@ -110,24 +111,26 @@ def backend(name: str) -> Contender:
     return take_in
 
 
-def keras_fit(case: Case) -> Build | None:
-    if case.images:
-        return None
+def keras_fit(case: Case) -> Build:
     import keras
     import tensorflow as tf
 
     def build(case: Case) -> Train:
         pairs = tf.data.Dataset.from_tensor_slices(data(case))
-        dataset = pairs.cache().shuffle(case.samples).batch(BATCH)
-        hidden = [keras.layers.Dense(units, activation="relu") for units in case.hidden]
-        model = keras.Sequential(
-            [keras.Input((case.inputs,)), *hidden, keras.layers.Dense(CLASSES)]
-        )
+        dataset = pairs.cache().shuffle(case.samples).batch(case.batch)
+        model = KERAS_IMAGES[case.images](*case.hidden) if case.images else _keras_dense(case)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.SGD(RATE), loss, metrics=["accuracy"])
         return lambda epochs: model.fit(dataset, epochs=epochs, verbose=0)
 
     return build
+
+
+def _keras_dense(case: Case) -> Any:
+    import keras
+
+    hidden = [keras.layers.Dense(units, activation="relu") for units in case.hidden]
+    return keras.Sequential([keras.Input((case.inputs,)), *hidden, keras.layers.Dense(CLASSES)])
 
 
 def torch_loop(case: Case) -> Build:

@@ -9,7 +9,7 @@ ResNet-8 (`training_images.py`) on batches of 64.
 
 - numpy, torch, tensorflow: `Backend.train`, making the plan of batches included, as late in a run
   as a backend has compiled whatever it compiles
-- keras: `model.fit` as the paper's authors call it: on a tf.data pipeline (from_tensor_slices, cached,
+- keras: `model.fit`, of convolutional networks those of `training_images_keras.py`, as the paper's authors call it: on a tf.data pipeline (from_tensor_slices, cached,
   shuffled, batched), with accuracy as metric and default settings otherwise
 - torch loop: `nn.Sequential`, `optim.SGD`, zero_grad, backward, step over tensors in memory, one thread;
   of a convolutional network the fastest of channels first or last, and of the optimizer's ways

@@ -44,7 +44,8 @@ class GraphArguments(NamedTuple):
     slots: Any
 
 
-_FREE = ("x", "y", "order", "shares", "factors", "masks")
+_FREE = GraphArguments(x=1, y=1, order=2, shares=1, factors=1, masks=2, weights=0, fixed=0, slots=0)
+"""How many leading axes of each are free: those of steps and samples."""
 
 
 @attrs.frozen
@@ -67,8 +68,7 @@ class GraphProgram:
 
     def function(self, arguments: GraphArguments) -> Callable[..., Any]:
         """`run` as one TensorFlow function for any number of samples, steps and samples in a batch."""
-        free = GraphArguments(*(name in _FREE for name in GraphArguments._fields))
-        return _traced(self, GraphArguments(*map(_specs, arguments, free)))
+        return _traced(self, GraphArguments(*map(_specs, arguments, _FREE)))
 
     def run(self, *values: Any) -> Any:
         """The loss of every sample, (S, B), and weights, fixed arrays and slots behind the last step."""
@@ -129,13 +129,11 @@ class GraphProgram:
         return tuple(weights), fixed, tuple(tuple(held[name]) for name in names)
 
 
-def _specs(arrays: Any, free: bool) -> Any:
-    """Shapes and dtypes, hashable; of the axes of steps and samples none where they are free."""
-
-    def spec(a: tf.Tensor, axes: int) -> tf.TensorSpec:
-        return tf.TensorSpec((*(None,) * axes, *a.shape[axes:]), a.dtype)
-
-    return tf.nest.map_structure(lambda a: spec(a, 1 if free else 0), arrays)
+def _specs(arrays: Any, free: int) -> Any:
+    """Shapes and dtypes, hashable; of so many leading axes none."""
+    return tf.nest.map_structure(
+        lambda a: tf.TensorSpec((*(None,) * free, *a.shape[free:]), a.dtype), arrays
+    )
 
 
 @lru_cache(KEPT)
