@@ -28,7 +28,9 @@ def backend_of(model: Any) -> Backend | None:
     names = [FRAMEWORKS[root] for root in roots if root in FRAMEWORKS]
     if not names or not callable(model):
         return None
-    with warnings.catch_warnings():  # reading a model needs no framework that is set up to repeat runs
+    with (
+        warnings.catch_warnings()
+    ):  # reading a model needs no framework that is set up to repeat runs
         warnings.simplefilter("ignore", RuntimeWarning)
         made: Backend = default_registry().get("backends", names[0])()
     return made
