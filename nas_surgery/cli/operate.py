@@ -25,7 +25,12 @@ from nas_surgery.cli.output import (
     metavar="NAME:KEY=VALUE,…",
     help="Operation, such as remove_neurons:layer=1,keep=100; repeatable, in order.",
 )
-@click.option("--data", "source", help="Data source whose training samples serve as probe batch.")
+@click.option(
+    "--data",
+    "source",
+    help="Data source, or .npz or .npy file with samples as MODEL takes them, for the probe batch; of a file"
+    " it also says what became of outputs, accuracy and latency.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
@@ -46,17 +51,23 @@ def command(
     as_json: bool,
 ) -> None:
     """Operate on the network of MODEL (a file or a run directory) by hand."""
-    from nas_surgery.formats.models import load_model, save
     from nas_surgery.runs.manual import operate_on
+    from nas_surgery.shrinking.calibration import calibration
+    from nas_surgery.shrinking.effect import effect, effect_text
+    from nas_surgery.shrinking.models import opened
 
     check_free(output, force)
-    start = load_model(model)
-    network, steps = operate_on(start.network, operations, source, seed)
-    save(network, output, interface=start.interface)
-    text = "\n".join([*map(str, steps), f"{output}: {network!r}"])
+    held = opened(model)
+    file = source is not None and Path(source).suffix in (".npz", ".npy") and ":" not in source
+    given = calibration(source, held) if file else None
+    network, steps = operate_on(held.network, operations, None if file else source, seed, given)
+    held.closed(network, output)
+    found = None if given is None else effect(held.network, network, given)
+    lines = [*map(str, steps), *([] if found is None else [effect_text(found)])]
     value = {
         "output": str(output),
         "network": network_account(network),
         "operations": [step.to_json() for step in steps],
+        **({} if found is None else {"effect": found}),
     }
-    show(text, value, as_json)
+    show("\n".join([*lines, f"{output}: {network!r}"]), value, as_json)

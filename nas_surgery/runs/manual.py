@@ -14,6 +14,7 @@ from nas_surgery.plugins.lookup import operation as find_operation
 from nas_surgery.plugins.registry import default_registry
 from nas_surgery.runs.spec import parse_value
 from nas_surgery.search.workbench import PROBE_SAMPLES
+from nas_surgery.shrinking.calibration import Calibration
 
 
 @attrs.frozen
@@ -34,18 +35,26 @@ class Step:
 
 
 def operate_on(
-    network: Network, texts: Sequence[str], source: str | None = None, seed: int = 0
+    network: Network,
+    texts: Sequence[str],
+    source: str | None = None,
+    seed: int = 0,
+    given: Calibration | None = None,
 ) -> tuple[Network, list[Step]]:
     """The edited network, and each operation with what it promises.
 
     texts: such as "remove_neurons:layer=1,keep=100". source: data source of the probe batch, and of
-    its labels where they are classes that the network tells apart.
+    its labels where they are classes that the network tells apart; given: samples in its place.
     """
     made = [parse_operation(text) for text in texts]
-    given = Context(seed) if source is None else _context(network, source, seed)
+    if given is not None:
+        labels = None if given.y is None else given.y[:PROBE_SAMPLES]
+        context = Context(seed, (), given.x[:PROBE_SAMPLES], labels)
+    else:
+        context = Context(seed) if source is None else _context(network, source, seed)
     steps = []
     for key, operation in enumerate(made):
-        surgery = operation.apply(network, attrs.evolve(given, key=(key,)))
+        surgery = operation.apply(network, attrs.evolve(context, key=(key,)))
         network = surgery.network
         promise = surgery.promise
         steps.append(Step(operation, promise.exactness.value, promise.reason))

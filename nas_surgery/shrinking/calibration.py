@@ -8,9 +8,10 @@ import attrs
 import numpy as np
 
 from nas_surgery.data.dataset import load_dataset
+from nas_surgery.data.labels import numbered
 from nas_surgery.data.samples_file import read_pair, read_samples
 from nas_surgery.errors import DataError
-from nas_surgery.network import Array
+from nas_surgery.network import Array, Label, Network
 from nas_surgery.plugins.registry import default_registry
 from nas_surgery.shrinking.models import Model
 
@@ -19,10 +20,10 @@ PAIRS = (("x", "y"), ("x_train", "y_train"))
 
 @attrs.frozen(eq=False)
 class Calibration:
-    """Samples as the network takes them (N, *input_shape), and labels (N,) or None."""
+    """Samples as the network takes them (N, *input_shape), and labels as numbers of its outputs (N,) or None."""
 
     x: Array
-    y: Any
+    y: Array | None
 
 
 def calibration(data: Any, model: Model) -> Calibration:
@@ -35,7 +36,19 @@ def calibration(data: Any, model: Model) -> Calibration:
         raise DataError(f"{len(samples)} samples, but {len(y)} labels")
     if not np.isfinite(samples).all():
         raise DataError("calibration samples must not hold NaN or infinite values")
-    return Calibration(samples.astype(model.network.dtype, copy=False), y)
+    numbers = None if y is None else _numbers(model.network, np.asarray(y))
+    return Calibration(samples.astype(model.network.dtype, copy=False), numbers)
+
+
+def _numbers(network: Network, y: Array) -> Array:
+    """Labels as numbers of outputs; DataError for those that the network has no output for."""
+    outputs = network.output_shape[-1]
+    if y.ndim == 2 and y.shape[1] == outputs:
+        return np.asarray(y.argmax(axis=1))
+    classes: tuple[Label, ...] = network.classes or tuple(range(outputs))
+    if y.ndim != 1:
+        raise DataError(f"labels of shape (N,) are needed, got {y.shape}")
+    return np.asarray(numbered(y, classes, "label"))
 
 
 def _pair(data: Any) -> tuple[Any, Any]:

@@ -52,8 +52,12 @@ class Judge:
 
     @classmethod
     def of(cls, original: Network, samples: Samples, run: Run) -> "Judge":
-        wanted = outputs_of(original, samples.held, run)
-        return cls(samples.held, wanted, samples.held_labels, run)
+        return cls.compare(original, samples.held, samples.held_labels, run)
+
+    @classmethod
+    def compare(cls, original: Network, x: Array, y: Array | None, run: Run) -> "Judge":
+        """With an original on samples (N, ...) and labels (N,), if any."""
+        return cls(x, outputs_of(original, x, run), y, run)
 
     def verdict(self, network: Network) -> "Verdict":
         """Everything that there is to say of a network."""

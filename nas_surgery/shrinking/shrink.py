@@ -9,12 +9,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from nas_surgery.data.labels import numbered
-from nas_surgery.errors import ArgumentError, DataError
+from nas_surgery.errors import ArgumentError
 from nas_surgery.formats.safetensors import to_bytes
-from nas_surgery.network import Array, Label, Network
+from nas_surgery.network import Array, Network
 from nas_surgery.shrinking.budget import Budget
-from nas_surgery.shrinking.calibration import Calibration, calibration
+from nas_surgery.shrinking.calibration import calibration
 from nas_surgery.shrinking.models import Model, opened
 from nas_surgery.shrinking.retraining import Retraining
 from nas_surgery.shrinking.samples import FEW
@@ -90,7 +89,7 @@ def shrinking(
 ) -> Shrinking:
     """The work on a model that is open: `to` gives a smaller network for each budget."""
     given = None if data is None else calibration(data, held)
-    x, y = (None, None) if given is None else (given.x, _numbers(held.network, given))
+    x, y = (None, None) if given is None else (given.x, given.y)
     folder = None if run is None else Path(run)
     stages = Stages.of(folder, {} if folder is None else _depends(held.network, x, y, wishes))
     return Shrinking.of(held.network, x, y, wishes, told, stages)
@@ -153,16 +152,3 @@ def _depends(network: Network, x: Array | None, y: Array | None, wishes: Wishes)
         "seed": wishes.seed,
         "retrain": retraining,
     }
-
-
-def _numbers(network: Network, given: Calibration) -> Array | None:
-    """Labels as numbers of outputs; DataError for those that the network has no output for."""
-    if given.y is None:
-        return None
-    y, outputs = np.asarray(given.y), network.output_shape[-1]
-    if y.ndim == 2 and y.shape[1] == outputs:
-        return np.asarray(y.argmax(axis=1))
-    classes: tuple[Label, ...] = network.classes or tuple(range(outputs))
-    if y.ndim != 1:
-        raise DataError(f"labels of shape (N,) are needed, got {y.shape}")
-    return np.asarray(numbered(y, classes, "label"))

@@ -165,3 +165,24 @@ def test_files_of_our_own_work_too(files, tmp_path):
     assert found.exit_code == 0, found.output
     assert found.output == ""
     assert ns.load(out).macs <= network.macs / 2
+
+
+def test_surgery_by_hand_on_a_foreign_file(files, tmp_path):
+    """The edited file has the face of the original, and what became of outputs, accuracy and latency is told."""
+    import onnxruntime
+
+    out = tmp_path / "edited.onnx"
+    arguments = ["operate", files / "model.onnx", "--op", "remove_neurons:layer=0,keep=6"]
+    arguments += ["--data", files / "data.npz", "-o", out]
+    text = CliRunner().invoke(main, list(map(str, arguments))).output
+    for word in ("drift", "agreement", "accuracy", "latency", "80 samples"):
+        assert word in text
+    found = CliRunner().invoke(main, [*map(str, arguments), "--force", "--json"])
+    value = json.loads(found.output)["effect"]
+    x = np.load(files / "data.npz")["x"]
+    theirs, ours = (
+        onnxruntime.InferenceSession(file).run(["scores"], {"image": x})[0].argmax(1)
+        for file in (files / "model.onnx", out)
+    )
+    assert value["agreement"] == pytest.approx(np.mean(theirs == ours))
+    assert value["drift"] > 0
