@@ -97,12 +97,12 @@ class AddLayer(Operation):
         ]
 
     def parameters_after(self, network: Network) -> int:
-        return self._grown(network).parameter_count
+        return self.grown(network).parameter_count
 
     def macs_after(self, network: Network) -> int:
-        return self._grown(network).macs
+        return self.grown(network).macs
 
-    def _grown(self, network: Network) -> Network:
+    def grown(self, network: Network) -> Network:
         """What comes out, without the weights of new units."""
         inserted = self._inserted(network).network
         if not self.units:

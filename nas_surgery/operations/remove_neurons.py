@@ -26,7 +26,7 @@ from nas_surgery.surgery import (
     sized,
     unmixable,
 )
-from nas_surgery.surgery.pieces import pieces
+from nas_surgery.surgery.pieces import fewest
 from nas_surgery.surgery.removal import (
     dropped,
     dropped_and_fitted,
@@ -87,12 +87,12 @@ class RemoveNeurons(Operation):
         """
         return [
             Proposal(
-                cls(layer.address, _removable(layer), method=_proposed(network, layer.group)),
+                cls(layer.address, count, method=_proposed(network, layer.group)),
                 layer.redundancy,
                 f"{layer.removable} of {layer.units} units are removable",
             )
             for layer in analysis.layers
-            if layer.units > layer.group.step
+            if (count := _removable(network, layer)) > 0
         ]
 
     def parameters_after(self, network: Network) -> int:
@@ -111,10 +111,10 @@ class RemoveNeurons(Operation):
         reason = _unprojectable(network, group) if self.method == "svd" else None
         if reason is not None:
             raise OperationError(f"{self.name}: 'svd' mixes channels, and {reason}")
-        left, least = self.units_left(group), int(pieces(network, group).max()) + 1
+        left, least = self.units_left(group), fewest(network, group)
         if left < least:
             raise OperationError(
-                f"{self.name}: layers have the units of layer {self.layer} in {least} pieces, so at least"
+                f"{self.name}: layers have the units of layer {self.layer} in pieces, so at least"
                 f" {least} stay, not {left}"
             )
         return left
@@ -141,10 +141,10 @@ def _may_give_a_bias(network: Network, group: Group) -> bool:
     return any(bias is None for bias in biases) and moved is not None and bool(moved.any())
 
 
-def _removable(layer: LayerAnalysis) -> int:
-    """How many units are proposed to go; not all, and as many of each cell."""
-    step = layer.group.step
-    return max(1, min(layer.removable // step, layer.units // step - 1)) * step
+def _removable(network: Network, layer: LayerAnalysis) -> int:
+    """How many units are proposed to go: as many of each cell, and not all of any piece; 0 for none."""
+    step, most = layer.group.step, layer.units - fewest(network, layer.group)
+    return min(max(1, layer.removable // step) * step, most)
 
 
 def _proposed(network: Network, group: Group) -> str:

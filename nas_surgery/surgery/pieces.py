@@ -19,6 +19,12 @@ def pieces(network: Network, group: Group) -> Array:
     return found
 
 
+def fewest(network: Network, group: Group) -> int:
+    """How many units have to stay, so that something of every piece does, and all cells stay equal."""
+    count = int(pieces(network, group).max()) + 1
+    return group.step * -(-count // group.step)
+
+
 def spread(network: Network, group: Group, order: Array) -> Array:
     """The units in an order of which each beginning holds as large a part of every piece.
 

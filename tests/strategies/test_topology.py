@@ -1,7 +1,11 @@
+import json
+
+import pytest
 from hypothesis import given
 
 from nas_surgery.strategies.topology import describe_topology, skeleton
 from nas_surgery.testing.networks import forked, networks
+from nas_surgery.testing.zoo import ZOO
 
 
 @given(networks() | forked())
@@ -13,6 +17,17 @@ def test_a_skeleton_has_the_structure_that_was_described(network):
     assert again.groups() == network.groups()
     assert again.macs == network.macs
     assert describe_topology(again) == describe_topology(network)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_of_any_architecture_a_journal_gives_the_same(name):
+    """Settings that are lists are not taken for shapes of arrays, and what JSON gives is described alike."""
+    network = ZOO[name]()
+    text = json.dumps(describe_topology(network))
+    again = skeleton(json.loads(text))
+    assert again.shapes == network.shapes
+    assert again.groups() == network.groups()
+    assert json.dumps(describe_topology(again)) == text
 
 
 @given(networks())

@@ -64,8 +64,8 @@ class Moves:
         if exact_activation(network, last.writers[0]) == "linear":
             return []
         layer = last.writers[0]
-        topology = deepened(network, layer, 2 * last.size)
-        if not within(topology, self.limits):
+        topology = deepened(network, layer, last.size)
+        if topology is None or not within(topology, self.limits):
             return []
         fields = {"layer": layer, "units": last.size}
         operation = self.operations["add_layer"].from_fields(fields)

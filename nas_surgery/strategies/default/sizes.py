@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from nas_surgery.errors import OperationError
 from nas_surgery.network import Group, Network
+from nas_surgery.operations import AddLayer
 from nas_surgery.strategies.recommender import Limits
-from nas_surgery.surgery import exact_activation, insert_identity, origins, sized, unmixable
+from nas_surgery.surgery import sized, unmixable
+from nas_surgery.surgery.pieces import fewest
 
 
 def open_groups(network: Network, excluded: Sequence[int]) -> list[Group]:
@@ -28,15 +31,21 @@ def resized(network: Network, units: Mapping[int, int]) -> Network:
     return sized(network, [(group, count) for group, count in sizes if count != group.size])
 
 
-def deepened(network: Network, layer: int, units: int) -> Network:
-    """A network with one more hidden layer, of so many units, behind the addressed one."""
-    edited = insert_identity(network, layer, exact_activation(network, layer)).network
-    return resized(edited, {origins(network, edited).index(None): units})
+def deepened(network: Network, layer: int, units: int) -> Network | None:
+    """A network with one more hidden layer, and so many new units, behind the addressed one; None where no
+    layer there can have them."""
+    try:
+        return AddLayer(layer, units=units).grown(network)
+    except OperationError:
+        return None
 
 
 def scaled(network: Network, groups: Sequence[Group], factor: float) -> dict[int, int]:
-    """Units by address for groups made `factor` times as wide, at least one unit in each cell."""
-    return {g.writers[0]: g.step * max(1, round(g.size * factor / g.step)) for g in groups}
+    """Units by address for groups made `factor` times as wide, with something of each of their pieces."""
+    return {
+        g.writers[0]: max(fewest(network, g), g.step * round(g.size * factor / g.step))
+        for g in groups
+    }
 
 
 def within(network: Network, limits: Limits) -> bool:

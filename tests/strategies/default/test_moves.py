@@ -10,6 +10,7 @@ from nas_surgery.strategies.default.moves import Moves
 from nas_surgery.strategies.default.sizes import resized, within
 from nas_surgery.strategies.recommender import Limits
 from nas_surgery.testing.builders import build
+from nas_surgery.testing.zoo import ZOO
 
 NETWORKS = [
     build(12, 5, "relu", 4),
@@ -50,6 +51,21 @@ def test_a_move_leads_to_the_topology_that_it_says(network, parameters, macs):
         ]
         assert made.shapes == move.topology.shapes
         assert made.parameter_count == move.topology.parameter_count
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "shufflenet", "gru", "vit"])
+def test_moves_of_any_architecture_lead_where_they_say(name):
+    """With pieces, blocks and branches too; also where half of the parameters have to go."""
+    network = ZOO[name]((5, 4) if name == "gru" else (8, 8, 2), 3, 8 if name == "vit" else 4)
+    limits = Limits(max_parameters=network.parameter_count // 2)
+    moves = every_move(Moves(OPERATIONS, Limits(), removal="magnitude"), network)
+    moves.append(Moves(OPERATIONS, limits, removal="magnitude").fitting(network, ()))
+    for move in moves:
+        made = carried_out(move, network)
+        assert made.shapes == move.topology.shapes
+        assert made.parameter_count == move.topology.parameter_count
+        assert made.macs == move.topology.macs
+    assert within(move.topology, limits)
 
 
 @given(
