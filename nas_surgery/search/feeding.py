@@ -16,7 +16,7 @@ from nas_surgery.training.state import Samples, TrainState, apply_prefix
 WHOLE = (
     2**31
 )  # bytes of scaled inputs that are placed once and stay; more are placed as they are needed
-PIECE = 2**27  # bytes of scaled inputs in a piece
+PIECE = 2**24  # bytes of scaled inputs in a piece
 
 
 class Feed:

@@ -67,9 +67,13 @@ class Augmentation:
         generator = keyed_generator(seed, "augment", epoch)
         flips = (generator.random((count, 2)) < 0.5)[which] & self._axes()
         shifts = generator.integers(-self.translate, self.translate + 1, (count, 2))[which]
-        made = np.empty_like(x)
-        for sample, flip, shift, out in zip(x, flips, shifts.tolist(), made, strict=True):
-            _moved(sample[None], flip, shift, out[None])
+        moves, kinds = np.unique(np.hstack([flips, shifts]), axis=0, return_inverse=True)
+        order = np.argsort(kinds, kind="stable")
+        made, ends = np.empty_like(x), np.cumsum(np.bincount(kinds, minlength=len(moves)))[:-1]
+        for move, members in zip(moves.tolist(), np.split(order, ends), strict=True):
+            found = np.empty_like(x[: len(members)])
+            _moved(x[members], move[:2], move[2:], found)
+            made[members] = found
         return made
 
     def _axes(self) -> Array:
@@ -84,12 +88,11 @@ class Augmentation:
 
 def _moved(x: Array, flip: Any, shift: Any, out: Array) -> None:
     """Pictures (N, H, W, …), mirrored and then shifted down and right, into `out`."""
-    steps = (slice(None, None, -1 if reverse else 1) for reverse in flip)
-    mirrored = x[(slice(None), *steps)]
-    if not any(shift):
-        out[...] = mirrored
-        return
-    out[...] = 0
+    mirrored = x
+    for axis in (axis for axis in (1, 2) if flip[axis - 1]):
+        mirrored = mirrored.take(np.arange(x.shape[axis])[::-1], axis)  # faster than by strides
+    if any(shift):
+        out[...] = 0
     spans = [_spans(by, size) for by, size in zip(shift, x.shape[1:3], strict=True)]
     (to_rows, rows), (to_columns, columns) = spans
     out[:, to_rows, to_columns] = mirrored[:, rows, columns]
