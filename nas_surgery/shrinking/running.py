@@ -37,6 +37,8 @@ class LayerRunner:
 
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
+            options.enable_cpu_mem_arena = False  # each of many sessions would keep one
+            options.enable_mem_pattern = False
             content = export_onnx(Network(shape, [layer]))
             self._sessions[layer] = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
