@@ -1,6 +1,6 @@
 """The documents name everything that there is, and what they show runs.
 
-In README.md, CONTRIBUTING.md and plugins/README.md, blocks in ```python are run in order, in one
+In README.md, CONTRIBUTING.md, plugins/README.md and docs/shrink.md, blocks in ```python are run in order, in one
 namespace and in an empty folder; so are the lines in ```console, which all call nas-surgery. A block
 that begins with a comment that names a file, such as `# my_score.py`, is written there instead.
 """
@@ -170,6 +170,11 @@ def test_what_the_documents_show_runs(name, tmp_path, monkeypatch):
     shutil.copytree(REPOSITORY / "specs", tmp_path / "specs")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    if any("import keras" in content for _, content in blocks(name)):
+        nas_surgery.backend("tensorflow")  # set up as later tests in this process need it
+        pytest.importorskip("torch").set_num_threads(
+            1
+        )  # which wait for each other on busy machines
     namespace = {"__name__": "example"}
     for language, content in blocks(name):
         if written := FILE.match(content):

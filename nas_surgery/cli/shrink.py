@@ -31,7 +31,13 @@ from nas_surgery.cli.output import (
     "--only", type=int, multiple=True, help="Address of a layer that may shrink; repeatable."
 )
 @click.option("--exclude", type=int, multiple=True, help="Address of one that may not; repeatable.")
-@click.option("--steps", type=click.IntRange(1), default=1, help="Reach the budget in so many.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Reach the budget in so many.",
+)
 @click.option(
     "--front", type=click.IntRange(1), help="Write so many sizes, up to the budget, into a folder."
 )
