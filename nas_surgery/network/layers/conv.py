@@ -17,8 +17,8 @@ from nas_surgery.network.layers.fields import (
     given,
     optional_array,
     settled,
-    with_affine,
     whole,
+    with_affine,
 )
 from nas_surgery.network.layers.windows import Padding, Windows, settle_windows
 from nas_surgery.network.roundoff import gamma
