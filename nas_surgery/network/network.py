@@ -33,7 +33,7 @@ from nas_surgery.network.rules import (
     infer_shapes,
     vector_size,
 )
-from nas_surgery.network.summary import as_html, as_text, summary_rows
+from nas_surgery.network.summary import as_text, summary_rows
 from nas_surgery.network.wires import Wires, cut, moved, walk
 
 
@@ -281,6 +281,8 @@ class Network:
 
     def _repr_html_(self) -> str:
         """The same as HTML, which notebooks show."""
+        from nas_surgery.network.html import as_html
+
         rows = summary_rows(self.layers, self.wires, self.shapes, self.dtype)
         return as_html(rows, repr(self).strip("<>"))
 

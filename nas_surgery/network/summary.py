@@ -1,7 +1,6 @@
-"""The table of a network's layers: as text for `Network.summary()`, and as HTML for notebooks."""
+"""The table of a network's layers, and how `Network.summary()` prints it."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from nas_surgery.network.arrays import Shape
@@ -37,23 +36,6 @@ def as_text(rows: Sequence[Row]) -> str:
     """Rows in aligned columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     return "\n".join(_align(row, widths) for row in rows)
-
-
-def as_html(rows: Sequence[Row], caption: str) -> str:
-    """Rows as a table, the first of them its head and the last its foot."""
-    head, *body, foot = (_html_row(row, "th" if row is rows[0] else "td") for row in rows)
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead>{head}</thead>"
-        f"<tbody>{''.join(body)}</tbody><tfoot>{foot}</tfoot></table>"
-    )
-
-
-def _html_row(row: Row, tag: str) -> str:
-    cells = (
-        f'<{tag} style="text-align: {"right" if i in NUMBERS else "left"}">{escape(cell)}</{tag}>'
-        for i, cell in enumerate(row)
-    )
-    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _sources(sources: tuple[int, ...] | None) -> str:
