@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from nas_surgery.errors import BackendError
-from nas_surgery.network import Array, Shape
+from nas_surgery.network import Array
 
 Step = Callable[..., Any]
 """A Keras layer, or a function of Keras's operations."""
@@ -58,11 +58,3 @@ def array(native: keras.Layer, variable: Any) -> Any:
             f"{named(native)}: weights must be float32 or float64, got {values.dtype}"
         )
     return values
-
-
-def steps(*native: Step) -> list[Step]:
-    """Several after each other."""
-    return list(native)
-
-
-__all__ = ["Shape", "Step", "array", "held", "named", "refusal", "require", "steps", "weighted"]
