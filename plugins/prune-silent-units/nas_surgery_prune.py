@@ -12,7 +12,6 @@ import numpy as np
 from nas_surgery import Context, Network, Operation, Proposal, Surgery
 from nas_surgery.analysis.spectra import Analysis
 from nas_surgery.errors import OperationError
-from nas_surgery.operations.base import width_parameters
 from nas_surgery.surgery import (
     Exactness,
     Promise,
@@ -20,6 +19,7 @@ from nas_surgery.surgery import (
     change_width,
     group_activations,
     selection,
+    sized,
 )
 from nas_surgery.validators import whole
 
@@ -61,7 +61,7 @@ class PruneSilentUnits(Operation):
     def parameters_after(self, network: Network) -> int:
         """At most: one unit fewer. How many go is not known without a probe batch."""
         group = self.group(network, self.layer)
-        return width_parameters(network, group, group.size - 1)
+        return sized(network, [(group, group.size - 1)]).parameter_count
 
     def macs_after(self, network: Network) -> int:
         return network.macs

@@ -21,6 +21,8 @@ CALLS = {
         ("study", "spec.toml", "--seeds", "0", "--out", "study", *SMALL),
         ("resume", "study"),
     ],
+    "report": [("report", "run", "-o", "page.html")],
+    "compare": [("compare", "run", "run")],
     "inspect": [("inspect", "run"), ("inspect", "run/winner.onnx")],
     "operate": [("operate", "run", "--op", "add_neurons:layer=1,count=2", "-o", "wide.onnx")],
     "shrink": [("shrink", "run", "--macs", "50%", "--data", "sklearn:iris", "-o", "small.onnx")],

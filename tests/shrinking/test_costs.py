@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_surgery.errors import OperationError
+from nas_surgery.network import Group
 from nas_surgery.shrinking.allocation import greedy, uniform
 from nas_surgery.shrinking.curves import by_activations, by_weights, dealt
 from nas_surgery.shrinking.plan import planned
@@ -121,7 +122,7 @@ def test_without_data_the_largest_stay():
 
 def test_cells_take_turns():
     """Where channels belong to cells, each round holds one of each, in the order within the cell."""
-    order = dealt(np.array([3, 2, 0, 1]), np.array([0, 0, 1, 1]))
+    order = dealt(np.array([3, 2, 0, 1]), Group(4, (0,), (), (), cells=(0, 0, 1, 1)))
     assert order.tolist() == [3, 0, 2, 1]
 
 

@@ -13,7 +13,7 @@ from ray.exceptions import (
 )
 
 from nas_surgery.errors import RunError
-from nas_surgery.executors import Work
+from nas_surgery.executors import Listener, Work
 from nas_surgery.network import Network
 from nas_surgery.strategies.jobs import Job, Outcome
 from nas_surgery.training.optimizers import SGD
@@ -109,12 +109,22 @@ def on(monkeypatch):
     return make
 
 
+class Heard(Listener):
+    """Remembers which jobs began."""
+
+    def __init__(self):
+        self.jobs = []
+
+    def started(self, job):
+        self.jobs.append(job)
+
+
 def carried_out(executor, count, parents=(3, 4)):
     jobs = [Job(10 + i, parents[i % len(parents)], steps=i) for i in range(count)]
-    started = []
-    outcomes = list(executor.run(jobs, dict.fromkeys(parents, STATE), started.append))
+    heard = Heard()
+    outcomes = list(executor.run(jobs, dict.fromkeys(parents, STATE), heard))
     assert [outcome.job for outcome in outcomes] == [job.id for job in jobs]
-    assert sorted(job.id for job in started) == [job.id for job in jobs]
+    assert sorted(job.id for job in heard.jobs) == [job.id for job in jobs]
     return outcomes
 
 
@@ -135,7 +145,7 @@ def test_no_more_than_twice_the_workers_are_in_flight(on):
     executor.begin(Job(-1, None))
     carried_out(executor, 50)
     assert ray.most == 6
-    (baseline,) = executor.run([Job(-1, None)], {}, lambda job: None)
+    (baseline,) = executor.run([Job(-1, None)], {})
     assert baseline.accuracy == 1.0
     assert ray.attempts["job -1"] == 1
 
@@ -217,7 +227,7 @@ def test_closing_lets_go_of_everything(on):
     executor = on(ray)
     executor.begin(Job(-1, None))
     executor.close()
-    (outcome,) = executor.run([Job(-1, None)], {}, lambda job: None)
+    (outcome,) = executor.run([Job(-1, None)], {})
     assert not outcome.failed
     assert ray.attempts["job -1"] == 2
     assert len(ray.puts) == 2
