@@ -53,7 +53,7 @@ def columns(network: ns.Network) -> tuple[list[int], list[np.ndarray], list[str]
     return sizes, kernels, names
 
 
-def draw(axes: Axes, network: ns.Network, before: Sequence[int] = ()) -> None:
+def draw(axes: Axes, network: ns.Network, before: Sequence[int] = (), words: bool = True) -> None:
     """Units as circles, weights as lines: blue above zero, orange below, wider for larger ones."""
     sizes, kernels, names = columns(network)
     rows = [(np.arange(size) - (size - 1) / 2) for size in sizes]
@@ -65,9 +65,10 @@ def draw(axes: Axes, network: ns.Network, before: Sequence[int] = ()) -> None:
     for x, ys in enumerate(rows):
         grown = len(before) == len(sizes) and len(ys) > before[x]
         fills = [NEW if grown and i >= before[x] else UNIT for i in range(len(ys))]
-        axes.scatter([x] * len(ys), ys, s=90, c=fills, zorder=2, linewidths=0)
-        axes.annotate(str(len(ys)), (x, -3.9), ha="center", color=INK)
-        axes.annotate(names[x], (x, 3.7), ha="center", color=INK, fontsize=8)
+        axes.scatter([x] * len(ys), ys, s=70, c=fills, zorder=2, linewidths=0)
+        if words:
+            axes.annotate(str(len(ys)), (x, -3.9), ha="center", color=INK)
+            axes.annotate(names[x], (x, 3.7), ha="center", color=INK, fontsize=8)
     axes.set(xlim=(-0.4, len(sizes) - 0.6), ylim=(-4.3, 4.3))
     axes.axis("off")
 
@@ -100,10 +101,10 @@ def overview() -> Figure:
         [["train", one, "on"] for one in edits], width_ratios=[1.3, 1, 1.3]
     )
     for name, place in (("train", begin), ("on", edits["wider"])):
-        draw(axes[name], place)
+        draw(axes[name], place, words=False)
     for name, network in edits.items():
-        draw(axes[name], network)
-        axes[name].set_title(name, color=INK, fontsize=9, y=0.9)
+        draw(axes[name], network, words=False)
+        axes[name].set_title(name, color=INK, fontsize=9, y=0.95)
     axes["train"].set_title("1  train a network", color=INK)
     axes["as it is"].set_title("2  race versions of it\nas it is", color=INK)
     axes["on"].set_title("3  the best goes on,\nwith its weights; again", color=INK)
