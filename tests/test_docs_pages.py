@@ -2,8 +2,10 @@
 
 import json
 import re
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import attrs
 import pytest
 
 import nas_surgery as ns
@@ -73,3 +75,16 @@ def test_the_files_of_a_run_are_those_on_the_page(run):
     """All but `table.json`, which a run on a table has."""
     found = {file.name + "/" * file.is_dir() for file in run.iterdir()}
     assert keys_in("A run directory") - {"table.json"} - {"PARAMETERS.safetensors"} == found
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_has_a_table_of_its_settings(name):
+    """Which is made from a docstring that says what each is, by the code of the site."""
+    code = spec_from_file_location("settings", DOCS / "making" / "settings.py")
+    made = module_from_spec(code)
+    code.loader.exec_module(made)
+    pages = "\n".join(page(one) for one in PAGES)
+    paths = re.findall(r"<!-- settings: (\S+) -->", pages)
+    (path,) = [one for one in paths if issubclass(STRATEGIES[name], made.named(one))]
+    table = made.settings_table(path)
+    assert all(f"| `{field.name}` |" in table for field in attrs.fields(STRATEGIES[name]))

@@ -1,10 +1,11 @@
-"""What mkdocs is told beside mkdocs.yml: pages from elsewhere in the repository, formulas, and a run.
+"""What mkdocs is told beside mkdocs.yml: pages from elsewhere in the repository, settings, formulas, and a run.
 
 Pages are written to be read in the repository too, so links are those between its files, and formulas
 are ```math blocks, of which MathML is made here: the site needs no script for them and fetches nothing.
 """
 
 import re
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from os.path import normpath, relpath
@@ -16,6 +17,9 @@ from typing import Any
 from click.testing import CliRunner
 from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
+
+sys.path.insert(0, str(Path(__file__).parent))  # mkdocs loads this file alone
+from settings import settings_table
 
 REPOSITORY = Path(__file__).parents[2]
 MIRRORED = {
@@ -33,6 +37,7 @@ ORIGIN = {page: file for file, page in MIRRORED.items()}
 DIGITS = "gallery/digits.html"
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+SETTINGS = re.compile(r"<!-- settings: (\S+) -->")
 MATH = re.compile(r"^```math\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -51,6 +56,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     if here == "gallery.md":
         markdown += f"- A run on digits, made with this site. [Its page]({DIGITS}).\n"
     known = {file.src_uri for file in files}
+    markdown = SETTINGS.sub(lambda found: settings_table(found[1]), markdown)
     markdown = MATH.sub(lambda found: convert(found[1].strip(), display="block"), markdown)
     return outside_code(
         markdown, lambda text: LINK.sub(lambda link: moved(link, here, known), text)
