@@ -35,15 +35,10 @@ def by_activations(network: Network, group: Group, values: Array) -> Curve:
 
 
 def by_weights(norms: Array, group: Group) -> Curve:
-    """From a norm for each unit: the largest stay."""
+    """From a norm for each unit, or how much each contributes, (size,): the largest stay."""
     order = np.argsort(-norms, kind="stable")
     order = dealt(order, group)
     return Curve(order, _lost(norms[order] ** 2))
-
-
-def by_strengths(strengths: Array, group: Group) -> Curve:
-    """From how much each channel contributes, (size,), where those of a cell stand in descending order."""
-    return by_weights(strengths, group)
 
 
 def _lost(powers: Array) -> Array:

@@ -10,7 +10,7 @@ from nas_surgery.errors import OperationError
 from nas_surgery.network import Array, Group, Network
 from nas_surgery.shrinking.allocation import greedy, uniform
 from nas_surgery.shrinking.costs import CostModel
-from nas_surgery.shrinking.curves import Curve, by_activations, by_strengths, by_weights
+from nas_surgery.shrinking.curves import Curve, by_activations, by_weights
 from nas_surgery.shrinking.probing import seen_values
 from nas_surgery.shrinking.telling import Told, unheard
 from nas_surgery.shrinking.weighing import weights_of
@@ -206,7 +206,7 @@ def _curves(
         told("looking", i + 1, len(groups))
         strengths = turned.get(group.writers[0])
         if strengths is not None:
-            curves.append(by_strengths(strengths, group))
+            curves.append(by_weights(strengths, group))
         else:
             curves.append(by_activations(network, group, rows))
     return curves

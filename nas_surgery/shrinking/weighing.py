@@ -83,12 +83,10 @@ def outputs_of(network: Network, x: Array, run: Run, between: Projections | None
     between: what stands before layers that read groups; before queries and keys alike.
     """
     layers, places = network.layers, between or {}
-    reads = {address: network.layers[address].blocks for address in places}
 
     def step(address: int, *xs: Array) -> Array:
         for reader, projection in places.get(address, []):
-            ending = not layers[address].channels.reads and reads[address] >= 1
-            count = 2 if ending else 1
+            count = 1 if layers[address].channels.reads else 2
             xs = (*(_projected(v, reader, projection) for v in xs[:count]), *xs[count:])
         return run(layers[address], *xs)
 

@@ -10,7 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import linalg
 
-from nas_surgery.network import Array, Group, Layer, Network, bias_of, kernel_of, with_weights
+from nas_surgery.network import (
+    Array,
+    Group,
+    Layer,
+    Network,
+    Outputs,
+    bias_of,
+    kernel_of,
+    with_weights,
+)
 
 TINY = 1e-6  # directions that are this much weaker than the strongest count as unused
 
@@ -24,7 +33,7 @@ def turned_heads(network: Network, probe: Array) -> tuple[Network, dict[int, Arr
     """
     strengths: dict[int, Array] = {}
     for address, layer in enumerate(network.layers):
-        if len(network.sources[address]) != 3 or layer.blocks < 1 or not _attends(layer):
+        if layer.channels.outputs is not Outputs.ATTEND:
             continue
         queries, keys, values = network.sources[address]
         found = {writer: group for group in network.groups() for writer in group.writers}
@@ -36,12 +45,6 @@ def turned_heads(network: Network, probe: Array) -> tuple[Network, dict[int, Arr
             network, powers = _turned_values(network, address, group, layer.blocks, probe)
             strengths[values] = powers
     return network, strengths
-
-
-def _attends(layer: Layer) -> bool:
-    from nas_surgery.network import Outputs
-
-    return layer.channels.outputs is Outputs.ATTEND
 
 
 def _alone(group: Group, writers: Sequence[int], end: int) -> bool:
